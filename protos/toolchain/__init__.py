@@ -1,0 +1,1 @@
+"""Turns `footfall/**/*.proto` into typed Python: `python -m toolchain`, from the folder above."""

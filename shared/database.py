@@ -1,0 +1,189 @@
+"""The door to Postgres. A transaction opens with its tenant set, or it does not open.
+
+`tenant_transaction` serves SQLAlchemy Core; `raw_transaction` and `in_one_round_trip` serve the SQL
+that was measured to matter. All set the identity as their first statement, so whatever a connection
+carried before is overwritten, and it is transaction-local, so nothing of it is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.ext.asyncio import AsyncConnection as CoreConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from shared.arrays import register as register_arrays
+
+Row = tuple[Any, ...]
+RawConnection = AsyncConnection[Row]
+
+_PING_SECONDS = 2.0
+_IDENTIFY = "SELECT app.set_identity(%s, %s, %s)"
+
+_SESSION_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s"
+    " -c idle_in_transaction_session_timeout=60s"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """For whom a transaction works: what row-level security asks."""
+
+    org_id: UUID
+    role: str
+    user_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction: SQLAlchemy's view and psycopg's of the same connection."""
+
+    connection: CoreConnection
+    raw: RawConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement for one tenant, to be sent with others in one round trip."""
+
+    tenant: Tenant
+    query: LiteralString
+    parameters: Sequence[object] | Mapping[str, object]
+
+
+class Database:
+    """One bounded pool of connections of one login, and SQLAlchemy's engine on top of it."""
+
+    def __init__(self, url: str, *, application_name: str, size: int = 8) -> None:
+        self._pool: AsyncConnectionPool[RawConnection] = AsyncConnectionPool(
+            url,
+            connection_class=_Lent,
+            kwargs={"application_name": application_name, "options": _SESSION_OPTIONS},
+            min_size=1,
+            max_size=size,
+            max_waiting=size * 32,
+            timeout=2.0,
+            # The pauses between its attempts double until then; after it the next caller begins
+            # anew, so a database that was away for long is back as soon as one that blinked.
+            reconnect_timeout=2.0,
+            open=False,
+            configure=_configure,
+            reset=_reset,
+            close_returns=True,  # SQLAlchemy closes what it was lent: it goes back to the pool
+        )
+        self._engine: AsyncEngine = create_async_engine(
+            "postgresql+psycopg://",
+            async_creator=self._pool.getconn,
+            poolclass=NullPool,
+            hide_parameters=True,  # they are data of organisations, and errors end up in logs
+        )
+
+    async def open(self) -> None:
+        """Begin to connect, in the background; a database that is away is no error here."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Give back every connection."""
+        await self._engine.dispose()
+        await self._pool.close()
+
+    async def ping(self) -> None:
+        """Return when the database answers; raise psycopg.Error, or TimeoutError, else."""
+        async with self._pool.connection(timeout=1.0) as raw, asyncio.timeout(_PING_SECONDS):
+            await raw.execute("SELECT 1")
+
+    async def purge(self) -> None:
+        """Replace connections that broke, all at once: after a restart of Postgres all did."""
+        await self._pool.check()
+
+    @asynccontextmanager
+    async def tenant_transaction(self, tenant: Tenant) -> AsyncIterator[Transaction]:
+        """A transaction of the tenant for SQLAlchemy Core; commits at the end, or rolls back."""
+        async with self._engine.connect() as connection, connection.begin():
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(raw, AsyncConnection)
+            await raw.execute(_IDENTIFY, (tenant.org_id, tenant.role, tenant.user_id))
+            yield Transaction(connection, raw)
+
+    @asynccontextmanager
+    async def raw_transaction(self, tenant: Tenant) -> AsyncIterator[RawConnection]:
+        """The same without SQLAlchemy, where its cost was measured to matter."""
+        async with self._pool.connection() as raw:
+            await raw.execute(_IDENTIFY, (tenant.org_id, tenant.role, tenant.user_id))
+            yield raw
+
+    async def in_one_round_trip(self, statements: Sequence[Statement]) -> list[Row | None]:
+        """Run statements of one or more tenants as one transaction; the first row of each.
+
+        They travel together with BEGIN and COMMIT in one pipeline. When one fails, all are undone.
+        """
+        async with self._pool.connection() as raw:
+            try:
+                return await _pipelined(raw, statements)
+            except psycopg.OperationalError:
+                if raw.closed:  # then the others probably broke too: one failure says it for all
+                    await self.purge()
+                raise
+
+    @asynccontextmanager
+    async def across_tenants(self) -> AsyncIterator[RawConnection]:
+        """A transaction without a tenant, for the maintenance login and look-ups by function.
+
+        Row-level security shows nothing to any other login here.
+        """
+        async with self._pool.connection() as raw:
+            await raw.execute(_IDENTIFY, (None, None, None))
+            yield raw
+
+
+class _Lent(AsyncConnection[Row]):
+    """A connection that goes back to its pool when it is closed, be it broken.
+
+    psycopg's own gives back only what still works; the pool would wait for the others for ever, and
+    after a restart of Postgres that is all of them.
+    """
+
+    async def close(self) -> None:
+        """End it, or end its loan."""
+        pool = self._pool
+        if self.closed and isinstance(pool, AsyncConnectionPool):
+            await pool.putconn(self)
+            self._pool = None
+        else:
+            await super().close()
+
+
+async def _pipelined(raw: RawConnection, statements: Sequence[Statement]) -> list[Row | None]:
+    cursors = []
+    async with raw.pipeline():
+        for statement in statements:
+            tenant = statement.tenant
+            await raw.execute(_IDENTIFY, (tenant.org_id, tenant.role, tenant.user_id), prepare=True)
+            cursors.append(
+                await raw.execute(statement.query, statement.parameters, prepare=True, binary=True)
+            )
+        await raw.commit()
+    return [await cursor.fetchone() for cursor in cursors]
+
+
+async def _configure(raw: RawConnection) -> None:
+    register_arrays(raw.adapters)
+    set_json_loads(orjson.loads, raw)  # what is beyond 64 bits comes back as a double
+
+
+async def _reset(raw: RawConnection) -> None:
+    if raw.info.transaction_status != TransactionStatus.IDLE:
+        raise psycopg.OperationalError("a connection came back inside a transaction")

@@ -1,0 +1,64 @@
+"""The table of who may call what: one line per RPC. A method that is not here does not start.
+
+It says who may call at all. Which rows a caller then sees is the business of row-level security:
+members read and write their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shared.identity.identity import Role
+from shared.refusal import StartRefused
+
+_EVERYONE = frozenset(Role)
+_NOT_MEMBERS = frozenset({Role.OWNER, Role.ADMIN, Role.SERVICE})
+
+_BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
+    "footfall.events.v1.EventIngestService": {
+        "IngestEvent": _EVERYONE,
+        "IngestEvents": _EVERYONE,
+        "StreamEvents": _EVERYONE,
+        "TailEvents": _EVERYONE,
+        "ListEvents": _EVERYONE,
+        "GetSession": _EVERYONE,
+        "ListSessions": _EVERYONE,
+        "ListRejectedEvents": _EVERYONE,
+        "ReplayRejectedEvents": _NOT_MEMBERS,
+    },
+    "footfall.events.v1.EventTypeService": {
+        "CreateEventType": _NOT_MEMBERS,
+        "GetEventType": _EVERYONE,
+        "ListEventTypes": _EVERYONE,
+        "UpdateEventType": _NOT_MEMBERS,
+        "DeprecateEventType": _NOT_MEMBERS,
+    },
+}
+
+PERMITTED: Mapping[str, frozenset[Role]] = {
+    f"/{service}/{method}": roles
+    for service, methods in _BY_SERVICE.items()
+    for method, roles in methods.items()
+}
+"""Who may call each RPC, by the path that it has on the wire."""
+
+
+class MethodWithoutRoles(StartRefused):
+    """A method is served that the table of roles does not know."""
+
+
+def permitted_roles(path: str) -> frozenset[Role]:
+    """Who may call the method of that path (`/package.Service/Method`); unknown is refused."""
+    try:
+        return PERMITTED[path]
+    except KeyError:
+        raise MethodWithoutRoles(
+            f"{path} is served, and nobody is permitted to call it. "
+            "Give it a line in shared/identity/roles.py."
+        ) from None
+
+
+def require_roles(paths: Iterable[str]) -> None:
+    """Refuse to start while one of the methods is missing from the table."""
+    for path in paths:
+        permitted_roles(path)

@@ -1,0 +1,26 @@
+"""Which scopes there are: those that the methods of the contract ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+
+from footfall.events.v1 import event_ingest_pb2, event_types_pb2
+from footfall.options.v1 import options_pb2
+
+_CONTRACT: Iterable[FileDescriptor] = (event_ingest_pb2.DESCRIPTOR, event_types_pb2.DESCRIPTOR)
+
+
+def services() -> list[ServiceDescriptor]:
+    """The services of the contract."""
+    return [service for file in _CONTRACT for service in file.services_by_name.values()]
+
+
+def known_scopes() -> frozenset[str]:
+    """Every scope that a credential can have."""
+    return frozenset(
+        str(method.GetOptions().Extensions[options_pb2.scope])
+        for service in services()
+        for method in service.methods
+    )

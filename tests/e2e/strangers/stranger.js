@@ -1,0 +1,37 @@
+// A client in another language that knows nothing but the address: it asks the server what it speaks.
+const grpc = require("@grpc/grpc-js");
+const { GrpcReflection } = require("grpc-js-reflection-client");
+const [address, key] = process.argv.slice(2);
+
+async function main() {
+  const reflection = new GrpcReflection(address, grpc.ChannelCredentials.createInsecure());
+  const health = await reflection.getDescriptorBySymbol("grpc.health.v1.Health");
+  const Health = health.getPackageObject({ keepCase: true, enums: String }).grpc.health.v1.Health;
+  const events = await reflection.getDescriptorBySymbol("footfall.events.v1.EventIngestService");
+  const options = { keepCase: true, enums: String, longs: String, defaults: true };
+  const Service = events.getPackageObject(options).footfall.events.v1.EventIngestService;
+  const credentials = grpc.ChannelCredentials.createInsecure();
+  const metadata = new grpc.Metadata();
+  metadata.set("authorization", `Bearer ${key}`);
+  const service = new Service(address, credentials);
+  const call = (client, method, request) =>
+    new Promise((resolve, reject) =>
+      client[method](request, metadata, (error, answer) => (error ? reject(error) : resolve(answer))));
+  const out = {};
+  out.health = await call(new Health(address, credentials), "Check", {});
+  out.one = await call(service, "IngestEvent", { event: { type: "login", user_id: "js" } });
+  out.batch = await call(service, "IngestEvents", { events: [{ type: "login" }, { type: "nope" }] });
+  out.list = await call(service, "ListEvents", { page_size: 10 });
+  out.stream = await new Promise((resolve, reject) => {
+    const answers = [];
+    const stream = service.StreamEvents(metadata);
+    stream.on("data", (answer) => answers.push(answer));
+    stream.on("error", reject);
+    stream.on("end", () => resolve(answers));
+    for (const batch_number of [1, 2, 3])
+      stream.write({ batch_number, events: [{ type: "login", user_id: "js" }] });
+    stream.end();
+  });
+  console.log(JSON.stringify(out));
+}
+main().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

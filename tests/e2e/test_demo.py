@@ -1,0 +1,85 @@
+"""The demo, small: the same acts over the first rows of the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from shared.data_dir import DataDir
+from tests.postgres import scratch_data_dir
+from tests.running import running_on, until_nothing_runs_on
+
+ROWS = 3000
+
+
+def demo(data_dir: DataDir, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _argv(data_dir, *arguments), capture_output=True, text=True, timeout=180, check=False,
+        env={**os.environ, **environ},
+    )  # fmt: skip
+
+
+def _argv(data_dir: DataDir, *arguments: str) -> list[str]:
+    where = ["--data-dir", str(data_dir.root), "--rows", str(ROWS)]
+    return [sys.executable, "-m", "services.cli", "demo", *where, *arguments]
+
+
+def test_every_event_is_stored_once_and_the_account_balances() -> None:
+    # The variables would lead another command elsewhere; a demo stands by itself.
+    astray = {"FOOTFALL_DATABASE_URL": "postgresql://nowhere", "FOOTFALL_HOST": "0.0.0.0"}
+    with scratch_data_dir() as data_dir:
+        done = demo(data_dir, "--json", **astray)
+        assert done.returncode == 0, done.stderr
+        assert not running_on(data_dir.root)
+    told = json.loads(done.stdout)
+    assert told["balanced"]
+    assert told["stored"] == told["total"]["accepted"] == ROWS
+    replayed, again = told["replay"], told["replay_again"]
+    assert (replayed["accepted"], replayed["rejected"]) == (ROWS - 1, 1)
+    assert (again["duplicate"], again["accepted"]) == (ROWS, 0)
+    verdicts = [one["verdict"] for one in told["incidents"]]
+    assert verdicts == ["duplicate", "conflict", "rejected", "accepted"]
+    assert all(trial["holds"] for trial in told["walls"])
+    assert told["known"]["sessions"] > 0
+
+
+def test_a_second_demo_begins_empty_and_ends_with_the_account_in_words() -> None:
+    with scratch_data_dir() as data_dir:
+        data_dir.root.rmdir()
+        first, second = demo(data_dir), demo(data_dir)
+        assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    account, stored = second.stdout.strip().splitlines()[-2:]
+    sent = 2 * ROWS + 3
+    assert account == (
+        f"sent {sent:,} = {ROWS:,} accepted + {ROWS + 1:,} duplicate + 1 conflict + 1 rejected"
+    )
+    assert stored == f"{ROWS:,} stored"
+    assert "\x1b[" not in second.stdout
+
+
+def test_a_directory_that_no_demo_made_is_left_alone() -> None:
+    with scratch_data_dir() as data_dir:
+        precious = data_dir.root / "precious"
+        precious.write_text("mine")
+        done = demo(data_dir)
+        assert done.returncode == 1
+        assert "no demo made" in done.stderr
+        assert precious.read_text() == "mine"
+        assert [path.name for path in Path(data_dir.root).iterdir()] == ["precious"]
+
+
+def test_told_to_end_in_the_middle_it_leaves_nothing_running() -> None:
+    with scratch_data_dir() as data_dir:
+        with subprocess.Popen(_argv(data_dir), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            while "3/8" not in process.stdout.readline():
+                assert process.poll() is None
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 130
+        until_nothing_runs_on(data_dir.root)

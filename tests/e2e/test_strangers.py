@@ -1,0 +1,116 @@
+"""`footfall up` answers clients that nobody here wrote, by reflection alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import scratch_data_dir
+from tests.ups import footfall, up
+
+HERE = Path(__file__).parent / "strangers"
+BUF = Path(sys.executable).parent / "buf"
+SERVICE = "footfall.events.v1.EventIngestService"
+
+
+@dataclass(frozen=True)
+class Suite:
+    address: str
+    key: str
+
+
+@pytest.fixture(scope="module")
+def suite() -> Iterator[Suite]:
+    with scratch_data_dir() as data_dir, up(data_dir) as running:
+        where = ("--data-dir", str(data_dir.root), "--json")
+        address = running.line["event_ingest"]
+        org = _json(footfall("services.cli", "org", "create", "Acme", *where))["org_id"]
+        made = footfall(
+            "services.cli", "key", "create", "--org", org, "--role", "service",
+            "--subject", "backend", *where,
+        )  # fmt: skip
+        yield Suite(address, _json(made)["key"])
+
+
+def test_buf_curl_is_answered(suite: Suite) -> None:
+    def curl(method: str, *requests: Mapping[str, Any]) -> list[Any]:
+        done = subprocess.run(
+            [BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge",
+             "-H", f"authorization: Bearer {suite.key}", "-d", "@-",
+             f"http://{suite.address}/{method}"],
+            input="".join(json.dumps(one) for one in requests),
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return _documents(done.stdout)
+
+    assert curl("grpc.health.v1.Health/Check", {}) == [{"status": "SERVING"}]
+    (one,) = curl(f"{SERVICE}/IngestEvent", {"event": {"type": "login"}})
+    assert one["verdict"] == "VERDICT_ACCEPTED"
+    (batch,) = curl(f"{SERVICE}/IngestEvents", {"events": [{"type": "login"}, {"type": "nope"}]})
+    assert _verdicts(batch) == ["VERDICT_ACCEPTED", "VERDICT_REJECTED"]
+    (listed,) = curl(f"{SERVICE}/ListEvents", {"pageSize": 10})
+    assert one["eventId"] in [stored["event"]["eventId"] for stored in listed["events"]]
+    batches = [{"batchNumber": n, "events": [{"type": "login"}]} for n in (1, 2, 3)]
+    acknowledged = curl(f"{SERVICE}/StreamEvents", *batches)
+    assert [int(answer["batchNumber"]) for answer in acknowledged] == [1, 2, 3]
+
+
+def test_grpc_requests_is_answered(suite: Suite) -> None:
+    command = [sys.executable, "-W", "ignore", str(HERE / "asked.py"), suite.address, suite.key]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    _looks_right(json.loads(done.stdout))
+
+
+@pytest.mark.skipif(
+    not (shutil.which("node") and shutil.which("npm")), reason="needs node and npm on PATH"
+)
+def test_grpc_js_is_answered(suite: Suite, tmp_path: Path) -> None:
+    shutil.copy(HERE / "stranger.js", tmp_path)
+    wanted = ["@grpc/grpc-js@1", "grpc-js-reflection-client@1"]
+    installed = subprocess.run(
+        ["npm", "install", "--silent", "--no-audit", "--no-fund", *wanted],
+        cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    if installed.returncode:
+        pytest.skip("the npm registry is out of reach")
+    done = subprocess.run(
+        ["node", "stranger.js", suite.address, suite.key],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    _looks_right(json.loads(done.stdout))
+
+
+def _looks_right(answers: Mapping[str, Any]) -> None:
+    assert answers["health"] == {"status": "SERVING"}
+    assert answers["one"]["verdict"] == "VERDICT_ACCEPTED"
+    assert _verdicts(answers["batch"]) == ["VERDICT_ACCEPTED", "VERDICT_REJECTED"]
+    listed = [stored["event"]["event_id"] for stored in answers["list"]["events"]]
+    assert answers["one"]["event_id"] in listed
+    assert [int(answer.get("batch_number", 0)) for answer in answers["stream"]] == [1, 2, 3]
+
+
+def _verdicts(batch: Mapping[str, Any]) -> list[str]:
+    return [result["verdict"] for result in batch["results"]]
+
+
+def _documents(text: str) -> list[Any]:
+    """JSON documents one after the other."""
+    decoder, found, start = json.JSONDecoder(), [], 0
+    while start < len(text.rstrip()):
+        document, end = decoder.raw_decode(text, start)
+        found.append(document)
+        start = end + len(text[end:]) - len(text[end:].lstrip())
+    return found
+
+
+def _json(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

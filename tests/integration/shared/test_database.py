@@ -1,0 +1,116 @@
+"""The pool after an outage: what broke is replaced, whichever door it was lent through."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.database import Database, Statement, Tenant
+from tests.organisations import Organisation
+
+SIZE = 4
+BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'outage'"
+PAUSE = "SELECT pg_sleep(0.1)"
+
+Door = Callable[[Database, Tenant], Coroutine[None, None, None]]
+
+
+async def by_core(database: Database, tenant: Tenant) -> None:
+    async with database.tenant_transaction(tenant) as transaction:
+        await transaction.connection.execute(text(PAUSE))
+
+
+async def by_hand(database: Database, tenant: Tenant) -> None:
+    async with database.raw_transaction(tenant) as raw:
+        await raw.execute(PAUSE)
+
+
+async def by_pipeline(database: Database, tenant: Tenant) -> None:
+    await database.in_one_round_trip([Statement(tenant, PAUSE, ())])
+
+
+DOORS = (by_core, by_hand, by_pipeline)
+
+
+@pytest.fixture
+def tenant(organisation: Organisation) -> Tenant:
+    return Tenant(organisation.org_id, "service", "backend")
+
+
+@pytest.fixture
+async def pool(organisation: Organisation) -> AsyncIterator[Database]:
+    """All its connections are open."""
+    url = organisation.database.urls["footfall_event_ingest"]
+    opened = Database(url, application_name="outage", size=SIZE)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def all_at_once(door: Door, pool: Database, tenant: Tenant) -> None:
+    await asyncio.gather(*(door(pool, tenant) for _ in range(SIZE)))
+
+
+def break_all(organisation: Organisation) -> None:
+    organisation.database.execute(
+        f"SELECT pg_terminate_backend(pid) FROM ({BACKENDS}) AS ours", login=None
+    )
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_every_connection_that_broke_is_replaced(
+    pool: Database, organisation: Organisation, tenant: Tenant, door: Door
+) -> None:
+    await all_at_once(door, pool, tenant)
+    break_all(organisation)
+    for _ in range(SIZE):
+        with suppress(psycopg.OperationalError, DBAPIError):
+            await door(pool, tenant)
+    await all_at_once(door, pool, tenant)
+
+
+async def test_a_write_that_meets_a_broken_connection_is_the_only_one(
+    pool: Database, organisation: Organisation, tenant: Tenant
+) -> None:
+    await all_at_once(by_pipeline, pool, tenant)
+    break_all(organisation)
+    with pytest.raises(psycopg.OperationalError):
+        await by_pipeline(pool, tenant)
+    await all_at_once(by_pipeline, pool, tenant)
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_caller_who_is_cancelled_more_than_once_costs_no_connection(
+    pool: Database, tenant: Tenant, door: Door
+) -> None:
+    for _ in range(2 * SIZE):
+        calling = asyncio.create_task(door(pool, tenant))
+        await asyncio.sleep(0.03)
+        while not calling.done():
+            calling.cancel()
+            await asyncio.sleep(0)
+    await all_at_once(door, pool, tenant)
+
+
+async def test_a_database_that_takes_questions_and_says_nothing_does_not_answer_a_ping(
+    pool: Database, organisation: Organisation, tenant: Tenant
+) -> None:
+    await all_at_once(by_hand, pool, tenant)
+    backends = [pid for (pid,) in organisation.database.execute(BACKENDS, login=None)]
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pool.ping(), 20)
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+    await pool.ping()

@@ -7,35 +7,49 @@ included, must leave nothing running; only the kernel can promise that, by the p
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
 
-_PR_SET_PDEATHSIG = 1
+from shared import launch
+
 _POLL_SECONDS = 0.02
 
 
-def die_with_parent(signum: signal.Signals) -> Callable[[], None] | None:
-    """What to give `Popen(preexec_fn=…)` so that the child gets `signum` when its parent dies.
+def start(
+    argv: Sequence[str | Path],
+    *,
+    output: int | IO[bytes],
+    environment: Mapping[str, str],
+    dies_with: signal.Signals | None = None,
+    account: tuple[int, int] | None = None,
+    directory: Path = Path("/"),
+    umask: int = -1,
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own; it gets `dies_with` when its parent dies.
 
-    `Popen` changes the account before it calls the hook, which matters: the kernel forgets the
-    setting when the account changes. The setting follows the *thread* that forks, so start
-    children from the main thread. Elsewhere than on Linux there is no such thing: None.
+    That setting follows the *thread* that starts the child, so start children from the main thread;
+    elsewhere than on Linux there is no such thing. What has to happen between fork and exec is done
+    by `shared.launch` after an exec of its own: Python code in a fork of a process with threads can
+    crash or hang, and gRPC's threads are always there. A program that cannot be started ends with
+    127 and says why in its output.
     """
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.PyDLL(None)  # PyDLL keeps the interpreter lock: after a fork nobody gives it back
-    parent = os.getpid()
-
-    def hook() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-        if os.getppid() != parent:  # it died between the fork and the line above
-            os._exit(1)
-
-    return hook
+    order = {
+        "account": account,
+        "dies_with": dies_with,
+        "directory": str(directory),
+        "parent": os.getpid(),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", launch.__file__, json.dumps(order), *argv],
+        stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment),
+        umask=umask, start_new_session=True,
+    )  # fmt: skip
 
 
 async def exit_code(child: subprocess.Popen[bytes]) -> int:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from services.cli.health import Door, is_serving
 from services.cli.suite import Program
@@ -53,11 +54,11 @@ class Running:
         self._log_offset = self.data_dir.log(name).stat().st_size
         try:
             # -P: a folder `services` where the operator happens to stand is none of ours.
-            self._process = subprocess.Popen(
+            # -P: a folder `services` where the operator happens to stand is none of ours.
+            self._process = child.start(
                 [sys.executable, "-P", "-m", self.program.module],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.environment),
-                start_new_session=True,
-                preexec_fn=child.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - see there
+                output=log, environment=self.environment, dies_with=signal.SIGTERM,
+                directory=Path.cwd(),
             )  # fmt: skip
         finally:
             os.close(log)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from shared import child
 
 _UNPRIVILEGED = "nobody"
 _NOBODY_BY_CUSTOM = 65534  # images without an /etc/passwd still know the number
@@ -43,28 +46,21 @@ class Account:
         argv: Sequence[str | Path],
         *,
         output: int | IO[bytes],
-        preexec: Callable[[], None] | None = None,
-        cwd: Path | None = None,
+        dies_with: signal.Signals | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a program as the account, in a session of its own so that Ctrl-C is ours to pass.
 
         The environment is made from nothing: ours holds secrets, and `PG…` variables would steer.
         """
         environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "HOME": "/"}
-        uid, gid = self.ids or (None, None)
-        return subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
-            cwd=cwd or "/", user=uid, group=gid, extra_groups=None if uid is None else [],
-            umask=0o077, start_new_session=True,
-            preexec_fn=preexec,  # noqa: PLW1509 - one kernel call, see shared.child
+        return child.start(
+            argv, output=output, environment=environment, dies_with=dies_with,
+            account=self.ids, umask=0o077,
         )  # fmt: skip
 
     def can_run(self, argv: Sequence[str | Path]) -> bool:
         """Whether the account can run the program to success: asks the kernel, not mode bits."""
-        try:
-            return self.popen(argv, output=subprocess.DEVNULL).wait() == 0
-        except OSError:
-            return False
+        return self.popen(argv, output=subprocess.DEVNULL).wait() == 0
 
     def can_enter(self, directory: Path) -> bool:
         """Whether the account can pass through the directory and all above it."""

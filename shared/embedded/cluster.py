@@ -74,7 +74,7 @@ async def _initdb(initdb: Path, data: Path, password_file: Path, account: Accoun
         "--data-checksums", "--no-instructions",
     ]  # fmt: skip
     with tempfile.TemporaryFile() as output:
-        making = account.popen(argv, output=output, preexec=child.die_with_parent(signal.SIGTERM))
+        making = account.popen(argv, output=output, dies_with=signal.SIGTERM)
         try:
             code = await child.exit_code(making)
         finally:

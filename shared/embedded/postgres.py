@@ -136,7 +136,8 @@ class EmbeddedPostgres:
                 self.port = chosen
                 raise PostgresRefused(
                     f"Postgres did not start on {HOST}:{chosen or '(a free port)'} with "
-                    f"{self.data_dir.postgres}; its log {log} says:\n{said}"
+                    f"{self.data_dir.postgres}: it ended with {self._postmaster.returncode}; "
+                    f"its log {log} says:\n{said}"
                 )
             await asyncio.sleep(0.1)
 
@@ -153,7 +154,7 @@ class EmbeddedPostgres:
             return self._account.popen(
                 [self._programs / "postgres", "-D", self.data_dir.postgres, *options],
                 output=log,
-                preexec=child.die_with_parent(signal.SIGINT),
+                dies_with=signal.SIGINT,
             )
         finally:
             os.close(log)

@@ -1,4 +1,4 @@
-"""Children are started without a line of Python between fork and exec, and say why they could not."""
+"""Children start without a line of Python between fork and exec, and say why they could not."""
 
 from __future__ import annotations
 

@@ -23,6 +23,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.schema.metadata import metadata, moment, org_id
 
+COMPETENCY_AREAS = (
+    "customer_intelligence",
+    "value_communication",
+    "sales_execution",
+    "systematic_optimization",
+)
+"""Competencies with a counter of their own in `user_day`; events may name others."""
+
 event_types = Table(
     "event_types",
     metadata,
@@ -94,6 +102,7 @@ event_log = Table(
         server_default=text("(pg_current_xact_id()::text::bigint)"),
     ),
     Column("event_ids", ARRAY(Uuid), nullable=False),
+    Column("type_ids", ARRAY(Integer), nullable=False, comment="each once"),
     Column("logged_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Index("event_log_position", "position"),
 )
@@ -124,7 +133,13 @@ user_day = Table(
     Column("resources", Integer, nullable=False),
     Column("milestones", Integer, nullable=False),
     Column("abandonments", Integer, nullable=False),
+    Column("voice_generations", Integer, nullable=False),
+    Column("reports", Integer, nullable=False),
     Column("competency_points", BigInteger, nullable=False),
+    *(
+        Column(area, BigInteger, nullable=False, comment="impacts and points of its events")
+        for area in COMPETENCY_AREAS
+    ),
     Column("cost_nanos", BigInteger, nullable=False),
     moment("first_at"),
     moment("last_at"),

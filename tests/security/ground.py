@@ -144,6 +144,7 @@ def _value(column: Column, org: UUID, number: int) -> object:
         "interval": timedelta(hours=number),
         "jsonb": f'{{"note": "{canary}"}}',
         "text[]": [canary],
+        "integer[]": [number + 1],
         "uuid[]": [uuid5(org, canary)],
     }
     kind = column.type.partition("(")[0]

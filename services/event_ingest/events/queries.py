@@ -32,7 +32,7 @@ from services.event_ingest.events.rules import Cursor, EventFilter, NewEvent
 from shared import arrays
 from shared.arrays import EPOCH_MICROS, Packed
 from shared.database import Database, Statement, Tenant
-from shared.schema.events import event_hourly, events
+from shared.schema.events import COMPETENCY_AREAS, event_hourly, events
 
 _TOOLS = (TypeId.TOOL_USAGE, TypeId.FEATURE_USED)
 _RESOURCES = (TypeId.RESOURCE_GENERATION, TypeId.REPORT_GENERATED)
@@ -40,6 +40,11 @@ _RESOURCES = (TypeId.RESOURCE_GENERATION, TypeId.REPORT_GENERATED)
 
 def _of(*types: TypeId) -> str:
     return f"count(*) FILTER (WHERE type_id IN ({', '.join(str(t.value) for t in types)}))"
+
+
+def _credit(area: str) -> str:
+    """What events give to a competency: as much as their impact, and the points of milestones."""
+    return f"coalesce(sum(impact + coalesce(points, 0)) FILTER (WHERE area = '{area}'), 0)"
 
 
 # `place`, `uuid` and so on are arrays of equal length, or empty where no event has a value. Sorted
@@ -57,7 +62,7 @@ WITH ins AS (
     %(session)b::text[], %(client)b::text[], %(feature)b::text[], %(data)b::jsonb[]) AS i
   ON CONFLICT (org_id, id_time, event_id) DO NOTHING
   RETURNING event_id, occurred_at, occurred_at AT TIME ZONE %(zone)s AS local, type_id, impact,
-    points, cost_nanos, user_id, feature
+    points, cost_nanos, user_id, feature, data ->> 'competency_area' AS area
 ), hourly AS (
   INSERT INTO app.event_hourly AS h (org_id, hour, type_id, feature, events, cost_nanos)
   SELECT %(org)s::uuid, occurred_at - (local - date_trunc('hour', local)), type_id,
@@ -68,14 +73,15 @@ WITH ins AS (
   RETURNING 1
 ), daily AS (
   INSERT INTO app.user_day AS d (org_id, day, user_id, events, high_impact, medium_impact,
-    tool_uses, exports, resources, milestones, abandonments, competency_points, cost_nanos,
-    first_at, last_at)
+    tool_uses, exports, resources, milestones, abandonments, voice_generations, reports,
+    competency_points, {", ".join(COMPETENCY_AREAS)}, cost_nanos, first_at, last_at)
   SELECT %(org)s::uuid, local::date, user_id, count(*),
     count(*) FILTER (WHERE impact = {Impact.HIGH.value}),
     count(*) FILTER (WHERE impact = {Impact.MEDIUM.value}),
     {_of(*_TOOLS)}, {_of(TypeId.EXPORT_ACTION)}, {_of(*_RESOURCES)},
     {_of(TypeId.COMPETENCY_MILESTONE)}, {_of(TypeId.FEATURE_ABANDONED)},
-    coalesce(sum(points), 0), coalesce(sum(cost_nanos), 0)::bigint,
+    {_of(TypeId.VOICE_GENERATION)}, {_of(TypeId.REPORT_GENERATED)}, coalesce(sum(points), 0),
+    {", ".join(map(_credit, COMPETENCY_AREAS))}, coalesce(sum(cost_nanos), 0)::bigint,
     min(occurred_at), max(occurred_at)
   FROM ins WHERE user_id IS NOT NULL GROUP BY 2, 3 ORDER BY 2, 3
   ON CONFLICT (org_id, day, user_id) DO UPDATE SET
@@ -87,14 +93,18 @@ WITH ins AS (
     resources = d.resources + EXCLUDED.resources,
     milestones = d.milestones + EXCLUDED.milestones,
     abandonments = d.abandonments + EXCLUDED.abandonments,
+    voice_generations = d.voice_generations + EXCLUDED.voice_generations,
+    reports = d.reports + EXCLUDED.reports,
     competency_points = d.competency_points + EXCLUDED.competency_points,
+    {", ".join(f"{area} = d.{area} + EXCLUDED.{area}" for area in COMPETENCY_AREAS)},
     cost_nanos = d.cost_nanos + EXCLUDED.cost_nanos,
     first_at = least(d.first_at, EXCLUDED.first_at),
     last_at = greatest(d.last_at, EXCLUDED.last_at)
   RETURNING 1
 ), logged AS (
-  INSERT INTO app.event_log (org_id, event_ids)
-  SELECT %(org)s::uuid, array_agg(event_id) FROM ins HAVING count(*) > 0
+  INSERT INTO app.event_log (org_id, event_ids, type_ids)
+  SELECT %(org)s::uuid, array_agg(event_id), array_agg(DISTINCT type_id) FROM ins
+  HAVING count(*) > 0
   RETURNING 1
 )
 SELECT count(*)::integer,

@@ -19,7 +19,7 @@ def fill(organisation: Organisation, user: str, count: int) -> None:
         org_id, EVENING, count,
     )  # fmt: skip
     run(
-        "INSERT INTO app.user_day VALUES (%s, %s, %s, %s, 0, 0, 0, 0, 0, 0, 0, 0, 0, %s, %s)",
+        "INSERT INTO app.user_day VALUES (%s, %s, %s, %s" + ", 0" * 15 + ", %s, %s)",
         org_id, EVENING.date(), user, count, EVENING, EVENING,
     )  # fmt: skip
     run(

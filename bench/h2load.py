@@ -52,12 +52,13 @@ async def fire(
     in_flight: int,
     address: str = "",
     connections: int = 0,
+    message: bytes = BODY,
 ) -> Fired:
     """So many calls of one method; every one must be answered with 200."""
     require()
     connections = connections or ceil(in_flight / _PER_CONNECTION)
     with tempfile.NamedTemporaryFile() as body:
-        body.write(struct.pack(">BI", 0, len(BODY)) + BODY)
+        body.write(struct.pack(">BI", 0, len(message)) + message)
         body.flush()
         before = server.cpu_seconds()
         said = await _run(

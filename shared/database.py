@@ -31,6 +31,9 @@ RawConnection = AsyncConnection[Row]
 
 _PING_SECONDS = 2.0
 _IDENTIFY = "SELECT app.set_identity(%s, %s, %s)"
+_IDENTIFY_HURRIED = f"{_IDENTIFY}, pg_catalog.set_config('lock_timeout', '500ms', true)"
+_UNACKNOWLEDGED_MILLISECONDS = 10_000
+"""After it a connection counts as broken; the kernel's own patience is a quarter of an hour."""
 
 _SESSION_OPTIONS = (
     "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s"
@@ -62,6 +65,8 @@ class Statement:
     tenant: Tenant
     query: LiteralString
     parameters: Sequence[object] | Mapping[str, object]
+    hurried: bool = False
+    """From it on the transaction gives up on locks soon: others wait for it."""
 
 
 class Database:
@@ -71,7 +76,12 @@ class Database:
         self._pool: AsyncConnectionPool[RawConnection] = AsyncConnectionPool(
             url,
             connection_class=_Lent,
-            kwargs={"application_name": application_name, "options": _SESSION_OPTIONS},
+            kwargs={
+                "application_name": application_name,
+                "options": _SESSION_OPTIONS,
+                # Without effect where the system has no such option.
+                "tcp_user_timeout": _UNACKNOWLEDGED_MILLISECONDS,
+            },
             min_size=1,
             max_size=size,
             max_waiting=size * 32,
@@ -149,6 +159,24 @@ class Database:
             yield raw
 
 
+def pool_of_jobs(url: str, *, application_name: str, size: int) -> AsyncConnectionPool[Any]:
+    """What the library of the job queue works with: the path of its sessions is its own schema.
+
+    There is nothing of an organisation in it but its id, so no identity is set.
+    """
+    path = "-c search_path=jobs,pg_catalog,pg_temp"
+    return AsyncConnectionPool(
+        url,
+        kwargs={"application_name": application_name, "options": f"{_SESSION_OPTIONS} {path}"},
+        min_size=1,
+        max_size=size,
+        timeout=2.0,
+        reconnect_timeout=2.0,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+
+
 class _Lent(AsyncConnection[Row]):
     """A connection that goes back to its pool when it is closed, be it broken.
 
@@ -171,7 +199,8 @@ async def _pipelined(raw: RawConnection, statements: Sequence[Statement]) -> lis
     async with raw.pipeline():
         for statement in statements:
             tenant = statement.tenant
-            await raw.execute(_IDENTIFY, (tenant.org_id, tenant.role, tenant.user_id), prepare=True)
+            identify = _IDENTIFY_HURRIED if statement.hurried else _IDENTIFY
+            await raw.execute(identify, (tenant.org_id, tenant.role, tenant.user_id), prepare=True)
             cursors.append(
                 await raw.execute(statement.query, statement.parameters, prepare=True, binary=True)
             )

@@ -66,7 +66,6 @@ class LoginSettings(Section):
     maintenance_database_url: str | None = setting(
         None, "As the login of retention and other work across organisations.", secret=True
     )
-    insight_database_url: str | None = setting(None, "As the service insight.", secret=True)
     journey_database_url: str | None = setting(None, "As the service journey.", secret=True)
     pricing_database_url: str | None = setting(None, "As the service pricing.", secret=True)
     bi_database_url: str | None = setting(None, "As the login that only reads.", secret=True)
@@ -175,7 +174,7 @@ class TelemetrySettings(Section):
 
 @dataclass(frozen=True, slots=True)
 class CommandLineSettings(Section):
-    """What `footfall import` and `footfall tail` call with, where options do not say it."""
+    """What commands call services with, where options do not say it."""
 
     api_key: str | None = setting(None, "API key of the caller.", secret=True)
     address: str | None = setting(
@@ -183,6 +182,7 @@ class CommandLineSettings(Section):
         "Where event-ingest is. Unset: what runs on the data directory, else its documented port "
         "on this machine.",
     )
+    insight_address: str | None = setting(None, "Where insight is; unset: likewise.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,12 @@ class EventIngestSettings(Section):
         None, "URL of the database as the service's own login.", secret=True
     )
     pool_size: int = setting(8, "Connections to the database, per process.", at_least=2)
+    rejected_bytes_per_day: int = setting(
+        64 * 1024 * 1024,
+        "Bytes of refused events that are kept per organisation and day (UTC); what goes beyond is "
+        "counted and not kept.",
+        at_least=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +215,86 @@ class EventIngestWorkerSettings(Section):
 
     metrics_port: int = setting(
         51061, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InsightSettings(Section):
+    """The service insight."""
+
+    prefix: ClassVar[str] = "INSIGHT_"
+
+    port: int = setting(50052, "Port for gRPC; 0 takes any free one.", at_least=0, at_most=65535)
+    metrics_port: int = setting(
+        51052, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
+    )
+    database_url: str | None = setting(
+        None, "URL of the database as the service's own login.", secret=True
+    )
+    pool_size: int = setting(8, "Connections to the database, per process.", at_least=2)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings(Section):
+    """What is sent to receivers outside."""
+
+    prefix: ClassVar[str] = "WEBHOOKS_"
+
+    allow_private: bool = setting(
+        False,
+        "Let webhooks go to this machine (by `http` too), to private networks and to any port; for "
+        "development and tests.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InsightWorkerSettings(Section):
+    """The worker of insight: when the detectors run by themselves. It sends webhooks too."""
+
+    prefix: ClassVar[str] = "INSIGHT_WORKER_"
+
+    metrics_port: int = setting(
+        51062, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
+    )
+    every_minutes: int = setting(
+        60,
+        "So long after its last run an organisation has another, if events came since; without "
+        "any, a day after.",
+        at_least=1,
+        at_most=1440,
+    )
+    soon_seconds: float = setting(
+        30.0,
+        "So long after an event that matters to detectors its organisation has a run; what comes "
+        "meanwhile shares it.",
+        at_least=0.1,
+        at_most=3600,
+    )
+    rest_seconds: float = setting(
+        60.0,
+        "Events alone make no run of an organisation sooner after its last.",
+        at_least=0,
+        at_most=86400,
+    )
+    runs_at_once: int = setting(
+        4,
+        "Runs in hand at once, per process; never two of one organisation.",
+        at_least=1,
+        at_most=64,
+    )
+    lease_seconds: float = setting(
+        30.0,
+        "A worker that gave no sign of life for so long counts as dead, and its jobs are done "
+        "again.",
+        at_least=1,
+        at_most=3600,
+    )
+    retry_seconds: float = setting(
+        5.0,
+        "Pause before the second try of a run that failed; each further one takes three times as "
+        "long. After five tries it waits for a person.",
+        at_least=0.01,
+        at_most=3600,
     )
 
 
@@ -227,3 +313,6 @@ class Settings(Section):
     event_ingest_worker: EventIngestWorkerSettings = field(
         default_factory=EventIngestWorkerSettings
     )
+    insight: InsightSettings = field(default_factory=InsightSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    insight_worker: InsightWorkerSettings = field(default_factory=InsightWorkerSettings)

@@ -117,6 +117,7 @@ async def _check(connection: Connection, *, crosses_organisations: bool) -> list
     await _wait_for_others(connection)
     await _refuse_mighty_login(connection, may_bypass=crosses_organisations)
     revision = await _revision_that_serves(connection)
+    await _refuse_foreign_positions(connection)
     if not crosses_organisations:
         await _refuse_missing_walls(connection)
     return [*_leaks(version), *_ahead(revision)]
@@ -215,6 +216,18 @@ async def _revision_that_serves(connection: Connection) -> str:
             "Run `footfall migrate`."
         )
     return found
+
+
+async def _refuse_foreign_positions(connection: Connection) -> None:
+    """What would be logged now would come before what was logged in the cluster of a dump."""
+    found = await connection.execute(
+        "SELECT app.log_cluster() = system_identifier FROM pg_catalog.pg_control_system()"
+    )
+    if await found.fetchone() != (True,):
+        raise Unmigrated(
+            f"The database {connection.info.dbname} was restored from a dump of another cluster. "
+            "Run `footfall migrate`, which goes on where its log ends."
+        )
 
 
 def _ahead(revision: str) -> list[str]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -54,6 +54,7 @@ class Ingest:
     environment: Mapping[str, str]
     log: Path = Path(os.devnull)
     process: subprocess.Popen[bytes] = field(init=False)
+    module: ClassVar[str] = "services.event_ingest"
 
     @property
     def address(self) -> str:
@@ -70,7 +71,7 @@ class Ingest:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.event_ingest"],
+                [sys.executable, "-m", self.module],
                 env={**os.environ, **self.environment},
                 stderr=log,
             )
@@ -217,3 +218,26 @@ def running_ingest(
 
 def organisations(database: MigratedDatabase, count: int) -> Sequence[Organisation]:
     return [add_organisation(database, f"Organisation {number}") for number in range(count)]
+
+
+@contextmanager
+def running_folding(database: MigratedDatabase, log: Path = Path(os.devnull)) -> Iterator[None]:
+    """The worker of event-ingest on this database."""
+    settings = {
+        "FOOTFALL_DATA_DIR": str(database.data_dir.root),
+        "FOOTFALL_EVENT_INGEST_WORKER_METRICS_PORT": "0",
+        "FOOTFALL_EVENT_INGEST_DATABASE_URL": database.urls["footfall_event_ingest"],
+        "FOOTFALL_MAINTENANCE_DATABASE_URL": database.urls["footfall_maintenance"],
+        "FOOTFALL_LOG_LEVEL": "error",
+    }
+    with log.open("ab") as said:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "services.event_ingest.worker"],
+            env={**os.environ, **settings},
+            stderr=said,
+        )
+    try:
+        yield
+    finally:
+        worker.kill()
+        worker.wait(timeout=30)

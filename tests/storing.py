@@ -25,10 +25,13 @@ async def store(
     now: datetime | None = None,
 ) -> int:
     """Store them in one commit, whatever their age; says how many were new."""
+    [(zone, currency)] = organisation.database.execute(
+        "SELECT time_zone, currency FROM app.organisations WHERE org_id = %s", organisation.org_id
+    )
     keeps_all = Organisation(
         organisation.org_id,
-        "UTC",
-        "USD",
+        zone,
+        currency,
         None,
         keep_ip=False,
         types=BUILT_IN,
@@ -36,7 +39,9 @@ async def store(
     )
     received_us = round((now.timestamp() if now else time.time()) * 1_000_000)
     admitted = [wire.to_new_event(event, keeps_all, received_us, None) for event in events]
-    statement = queries.insert_events(Tenant(organisation.org_id, "ingest"), "UTC", admitted)
+    statement = queries.insert_events(
+        Tenant(organisation.org_id, "ingest"), keeps_all.units, admitted
+    )
     (row,) = await database.in_one_round_trip([statement])
     assert row is not None
     return int(row[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,35 @@ from services.cli.environment import environment
 from services.cli.state import published
 from shared.data_dir import DataDir
 from shared.refusal import StartRefused
-from shared.settings import Settings
+from shared.settings import EventIngestSettings, InsightSettings, Settings
 from shared.settings_source import load
 
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """How a service is found that nobody gives the address of."""
+
+    title: str
+    variable: str
+    port: int
+    given: Callable[[Settings], str | None]
+    listens_on: Callable[[Settings], int]
+
+
+SERVICES: Mapping[str, Where] = {
+    "event_ingest": Where(
+        "event-ingest", "FOOTFALL_ADDRESS", EventIngestSettings().port,
+        lambda settings: settings.command_line.address,
+        lambda settings: settings.event_ingest.port,
+    ),
+    "insight": Where(
+        "insight", "FOOTFALL_INSIGHT_ADDRESS", InsightSettings().port,
+        lambda settings: settings.command_line.insight_address,
+        lambda settings: settings.insight.port,
+    ),
+}  # fmt: skip
 
 
 class CallRefused(StartRefused):
@@ -57,8 +82,13 @@ class Caller:
         return Connection(self.address, self.key, self.tls)
 
 
-def calls(act: Callable[..., Any]) -> Callable[..., Any]:
+def calls_to(service: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command `--key`, `--address` and `--ca`, and hand it a `caller` made of them."""
+    return functools.partial(_with_caller, service)
+
+
+def _with_caller(service: str, act: Callable[..., Any]) -> Callable[..., Any]:
+    where = SERVICES[service]
 
     @click.option(
         "--key",
@@ -69,8 +99,8 @@ def calls(act: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--address",
         metavar="HOST:PORT",
-        help="Where event-ingest is.  [default: FOOTFALL_ADDRESS, else what runs on the data "
-        "directory, else 127.0.0.1:50051]",
+        help=f"Where {where.title} is.  [default: {where.variable}, else what runs on the data "
+        f"directory, else 127.0.0.1:{where.port}]",
     )
     @click.option(
         "--ca",
@@ -84,12 +114,22 @@ def calls(act: Callable[..., Any]) -> Callable[..., Any]:
         *, key: str | None, address: str | None, ca: Path | None, data_dir: DataDir, **given: Any
     ) -> Any:
         logging.getLogger("footfall_client").setLevel(logging.CRITICAL)  # we tell it ourselves
-        return act(caller=functools.partial(find_caller, data_dir, key, address, ca), **given)
+        find = functools.partial(find_caller, data_dir, key, address, ca, service)
+        return act(caller=find, **given)
 
     return command
 
 
-def find_caller(data_dir: DataDir, key: str | None, address: str | None, ca: Path | None) -> Caller:
+calls = calls_to("event_ingest")
+
+
+def find_caller(
+    data_dir: DataDir,
+    key: str | None,
+    address: str | None,
+    ca: Path | None,
+    service: str = "event_ingest",
+) -> Caller:
     """From the options, the environment and what runs here, in this order."""
     settings = load(Settings, environment(os.environ))
     found = key or settings.command_line.api_key
@@ -101,7 +141,7 @@ def find_caller(data_dir: DataDir, key: str | None, address: str | None, ca: Pat
     authorities = ca or settings.listen.tls_ca_file
     try:
         tls = TLS(authorities.read_bytes()) if authorities else None
-        caller = Caller(address or _address(data_dir, settings), found, tls)
+        caller = Caller(address or _address(data_dir, settings, service), found, tls)
         assert caller.metadata is not None, "a credential that cannot be sent is refused here"
     except OSError as error:
         raise CallRefused(f"{error.filename} cannot be read: {error.strerror}.") from error
@@ -120,15 +160,16 @@ def refusal(failure: Failure, address: str) -> CallRefused:
     hints = {
         "UNAVAILABLE": f"Is `footfall up` running? --address says where; {address} was called.",
         "UNAUTHENTICATED": "Check the key with `footfall key list --org ORG_ID`.",
-        "UNIMPLEMENTED": f"Is {address} the address of event-ingest? See `footfall status`.",
+        "UNIMPLEMENTED": f"Is {address} the address of that service? See `footfall status`.",
     }
     hint = hints.get(failure.code, "")
     return CallRefused(f"{failure}: {failure.message or 'no more was said'}. {hint}".strip())
 
 
-def _address(data_dir: DataDir, settings: Settings) -> str:
-    if settings.command_line.address:
-        return settings.command_line.address
+def _address(data_dir: DataDir, settings: Settings, service: str) -> str:
+    where = SERVICES[service]
+    if given := where.given(settings):
+        return given
     running = published(data_dir) or {}
-    host, port = settings.listen.host, settings.event_ingest.port
-    return str(running.get("event_ingest", f"{host}:{port}"))
+    host, port = settings.listen.host, where.listens_on(settings)
+    return str(running.get(service, f"{host}:{port}"))

@@ -33,6 +33,17 @@ def as_json(command: Command) -> Command:
     )(command)
 
 
+def in_flight(command: Command) -> Command:
+    """`--in-flight N`: how many batches wait for their answers at once."""
+    return click.option(
+        "--in-flight",
+        type=click.IntRange(1, 64),
+        default=4,
+        show_default=True,
+        help="Batches on their way at once.",
+    )(command)
+
+
 class _DataDirType(click.ParamType[DataDir]):
     name = "directory"
 

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.refusal import StartRefused
-from shared.settings import EventIngestSettings, EventIngestWorkerSettings
+from shared.settings import (
+    EventIngestSettings,
+    EventIngestWorkerSettings,
+    InsightSettings,
+    InsightWorkerSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Program:
         return {variable: port for variable, port in ports.items() if port is not None}
 
 
-def _service(name: str, defaults: EventIngestSettings) -> Program:
+def _service(name: str, defaults: EventIngestSettings | InsightSettings) -> Program:
     """A service with the ports that its settings document."""
     module, login = f"services.{name}", f"footfall_{name}"
     return Program(name, module, (login,), defaults.port, defaults.metrics_port)
@@ -51,6 +56,11 @@ SUITE: Sequence[Program] = (
         "event_ingest_worker", "services.event_ingest.worker",
         ("footfall_event_ingest", "footfall_maintenance"),
         metrics_port=EventIngestWorkerSettings().metrics_port, part_of="event_ingest",
+    ),
+    _service("insight", InsightSettings()),
+    Program(
+        "insight_worker", "services.insight.worker", ("footfall_insight", "footfall_maintenance"),
+        metrics_port=InsightWorkerSettings().metrics_port, part_of="insight",
     ),
 )  # fmt: skip
 

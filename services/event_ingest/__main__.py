@@ -63,7 +63,7 @@ class EventIngest:
             name="event-ingest",
             port=settings.event_ingest.port,
             metrics_port=settings.event_ingest.metrics_port,
-            areas=self._areas(),
+            areas=self._areas(settings.event_ingest.rejected_bytes_per_day),
             authenticator=self._authenticator,
             permitted=roles.PERMITTED,
             record_foreign=self._record_foreign,
@@ -74,9 +74,11 @@ class EventIngest:
             close=self._close,
         )
 
-    def _areas(self) -> list[Area]:
+    def _areas(self, rejected_bytes_per_day: int) -> list[Area]:
         counters = verdict_counters(self._metrics.registry)
-        ingestion = Ingestion(self._database, self._directory, self._writer, counters)
+        ingestion = Ingestion(
+            self._database, self._directory, self._writer, counters, rejected_bytes_per_day
+        )
         return [
             Area(
                 pb.DESCRIPTOR.services_by_name["EventIngestService"],

@@ -1,7 +1,8 @@
 # house: both the writer and batches store through it
 """Storing admitted events: in one round trip, or split when the data of a neighbour fails.
 
-Batches come here directly, single events through the group commit (`group_commit.py`).
+Batches come here through the lane of their organisation (`lanes.py`), single events through the
+group commit (`group_commit.py`).
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from operator import attrgetter
 
 import psycopg
 
 from services.event_ingest.events import queries, rules
-from services.event_ingest.events.errors import InvalidProperties, StorageBehind
+from services.event_ingest.events.errors import StorageBehind
 from services.event_ingest.events.rules import NewEvent, Outcome
 from shared.database import Database, Row, Statement, Tenant
-from shared.errors import FootfallError, Overloaded
-from shared.sqlstate import RETRYABLE
+from shared.errors import DatabaseAway, FootfallError, Overloaded
+from shared.sqlstate import RETRYABLE, domain_error
 
 _TRIES = 3
+_IN_VAIN = RETRYABLE | {"55P03", "57014"}  # lock_not_available, query_canceled
 _LOG = logging.getLogger("footfall.store")
 _PLACE = attrgetter("place_us", "event_id")
 
@@ -34,34 +37,80 @@ class Group:
     """Admitted events of one organisation, to be stored by one statement."""
 
     tenant: Tenant
-    zone: str
+    units: rules.Units
     events: Sequence[NewEvent]
 
 
-async def store(database: Database, groups: Sequence[Group]) -> list[list[Stored]]:
+async def store(
+    database: Database, groups: Sequence[Group], *, hurried: bool = False
+) -> list[list[Stored]]:
     """Store groups in one transaction; one outcome per event, in order.
 
     When Postgres refuses the data of one event, the others are stored without it. Raises what a
-    database that is away raises: then nothing is known to be stored, and a retry is safe.
+    database that is away raises: then nothing is known to be stored, and a retry is safe. Who is
+    `hurried` gives up on locks that others hold for long.
     """
     firsts = [_firsts(group.events) for group in groups]
-    statements = [
-        # Sorted: two writers that bring the same ids meet them in the same order.
-        queries.insert_events(group.tenant, group.zone, sorted(first.values(), key=_PLACE))
-        for group, first in zip(groups, firsts, strict=True)
-    ]
     try:
-        rows = await _retrying(database, statements)
+        rows = await _insert(database, groups, firsts, hurried=hurried)
     except (psycopg.DataError, psycopg.IntegrityError) as fault:
         if not _is_of_an_event(fault):
             said = {"sqlstate": fault.sqlstate, "postgres": fault.diag.message_primary}
             _LOG.error("events cannot be stored", extra=said)
             raise StorageBehind from fault
-        return await _apart(database, groups)
+        return await _apart(database, groups, fault)
     return [
         await _judged(database, group, first, row)
         for group, first, row in zip(groups, firsts, rows, strict=True)
     ]
+
+
+async def store_batches(
+    database: Database, batches: Sequence[Group]
+) -> list[list[Stored] | BaseException]:
+    """Store batches of one organisation in one transaction; per batch its outcomes, or its error.
+
+    What one batch brings may make all fail, by its data or by a lock that it waits for: then each
+    is stored in a transaction of its own. Where two bring the same id the first has stored it.
+    """
+    first = batches[0]
+    if len(batches) == 1:
+        return [*await store(database, batches)]
+    together = Group(first.tenant, first.units, [one for batch in batches for one in batch.events])
+    firsts = _firsts(together.events)
+    try:
+        (row,) = await _insert(database, [together], [firsts])
+    except psycopg.Error as fault:
+        if fault.sqlstate is None or isinstance(domain_error(fault), DatabaseAway):
+            raise  # it would be the same for each
+        alone = await asyncio.gather(
+            *(store(database, [batch]) for batch in batches), return_exceptions=True
+        )
+        return [one if isinstance(one, BaseException) else one[0] for one in alone]
+    outcomes = iter(await _judged(database, together, firsts, row))
+    return [list(islice(outcomes, len(batch.events))) for batch in batches]
+
+
+def waited_in_vain(error: Exception) -> bool:
+    """Whether a lock or a slow statement ended a transaction, be it one organisation's alone."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in _IN_VAIN
+
+
+async def _insert(
+    database: Database,
+    groups: Sequence[Group],
+    firsts: Sequence[dict[bytes, NewEvent]],
+    *,
+    hurried: bool = False,
+) -> list[Row | None]:
+    statements = [
+        # Sorted: two writers that bring the same ids meet them in the same order.
+        queries.insert_events(group.tenant, group.units, sorted(first.values(), key=_PLACE))
+        for group, first in zip(groups, firsts, strict=True)
+    ]
+    if hurried:
+        statements[0] = replace(statements[0], hurried=True)
+    return await _retrying(database, statements)
 
 
 def _is_of_an_event(fault: psycopg.Error) -> bool:
@@ -93,18 +142,20 @@ async def _retrying(database: Database, statements: Sequence[Statement]) -> list
     return await database.in_one_round_trip(statements)
 
 
-async def _apart(database: Database, groups: Sequence[Group]) -> list[list[Stored]]:
+async def _apart(
+    database: Database, groups: Sequence[Group], fault: psycopg.Error
+) -> list[list[Stored]]:
     """The same events in smaller parts, so that nobody fails for a neighbour."""
     if len(groups) > 1:
         return [(await store(database, [group]))[0] for group in groups]
     group = groups[0]
     if len(group.events) == 1:
-        problem = "cannot be kept by Postgres; check numbers and characters"
-        return [[rules.refuse(InvalidProperties, "properties", problem)]]
+        out_of_range = isinstance(fault, psycopg.errors.NumericValueOutOfRange)
+        return [[rules.unstorable(group.events[0], out_of_range=out_of_range)]]
     middle = len(group.events) // 2
     outcomes: list[Stored] = []
     for part in (group.events[:middle], group.events[middle:]):
-        outcomes += (await store(database, [Group(group.tenant, group.zone, part)]))[0]
+        outcomes += (await store(database, [Group(group.tenant, group.units, part)]))[0]
     return [outcomes]
 
 

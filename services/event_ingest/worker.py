@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
-from collections.abc import Callable, Coroutine
 
 from prometheus_client import Counter, Gauge
 
@@ -19,21 +17,16 @@ from services.event_ingest.upkeep.usecases import Upkeep
 from shared import program
 from shared.clock import SystemClock
 from shared.database import Database
-from shared.errors import DatabaseAway, Overloaded
 from shared.refusal import StartRefused
 from shared.settings import Settings
-from shared.sqlstate import domain_error
 from shared.startup import wait_for_database
 from shared.telemetry.metrics import Metrics, MetricsEndpoint
+from shared.working import over_and_over, until_told_to_stop
 
 _LOG = logging.getLogger("footfall.worker")
 _LOOK_EVERY_SECONDS = 0.25
 _ROUND_EVERY_SECONDS = 60.0
 _ROUND_SHARE = 0.05
-_LONGEST_PAUSE_SECONDS = 2.0
-
-Step = Callable[[], Coroutine[None, None, float]]
-"""A piece of work; returns for how many seconds there is nothing more to do."""
 
 
 class Worker:
@@ -94,32 +87,6 @@ class Worker:
         return max(_ROUND_EVERY_SECONDS, (self._clock.monotonic() - began) / _ROUND_SHARE)
 
 
-async def over_and_over(step: Step, *databases: Database) -> None:
-    """Do it for ever. What fails is said once and tried again, after pauses that grow."""
-    failures = 0
-    while True:
-        try:
-            pause = await step()
-        except Exception as error:  # noqa: BLE001 - the other step goes on, this one does later
-            if not failures:
-                _say(step, error)
-            failures += 1
-            pause = min(_LONGEST_PAUSE_SECONDS, 0.1 * 2**failures)
-            for database in databases:
-                await database.purge()
-        else:
-            if failures:
-                _LOG.info("goes on", extra={"step": step.__name__})
-            failures = 0
-        await asyncio.sleep(pause)
-
-
-def _say(step: Step, error: Exception) -> None:
-    away = isinstance(domain_error(error), DatabaseAway | Overloaded)
-    message = "waiting for the database" if away else "failed, will be tried again"
-    _LOG.warning(message, extra={"step": step.__name__}, exc_info=None if away else error)
-
-
 def _given(url: str | None, name: str) -> str:
     if url is None:
         raise StartRefused(
@@ -131,14 +98,7 @@ def _given(url: str | None, name: str) -> str:
 
 async def main(settings: Settings) -> None:
     """Run until told to stop; what is in hand then is undone and done by the next worker."""
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # each attempt would be a warning
-    working = asyncio.create_task(Worker(settings).run())
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, working.cancel)
-    await asyncio.wait((working,))
-    if not working.cancelled():
-        working.result()
-    _LOG.info("stopped")
+    await until_told_to_stop(Worker(settings).run())
 
 
 if __name__ == "__main__":

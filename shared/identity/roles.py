@@ -12,6 +12,7 @@ from shared.identity.identity import Role
 from shared.refusal import StartRefused
 
 _EVERYONE = frozenset(Role)
+_ADMINISTRATORS = frozenset({Role.OWNER, Role.ADMIN})
 _NOT_MEMBERS = frozenset({Role.OWNER, Role.ADMIN, Role.SERVICE})
 
 _BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
@@ -32,6 +33,27 @@ _BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "ListEventTypes": _EVERYONE,
         "UpdateEventType": _NOT_MEMBERS,
         "DeprecateEventType": _NOT_MEMBERS,
+    },
+    "footfall.insights.v1.InsightService": {
+        "GenerateInsights": _NOT_MEMBERS,
+        "ListInsights": _NOT_MEMBERS,
+        "GetInsight": _NOT_MEMBERS,
+        "AcknowledgeInsight": _NOT_MEMBERS,
+        "ResolveInsight": _NOT_MEMBERS,
+        "DismissInsight": _NOT_MEMBERS,
+        "WatchInsights": _NOT_MEMBERS,
+        "BacktestDetectors": _NOT_MEMBERS,
+        "GetBehaviourProfile": _EVERYONE,
+        "ListBehaviourProfiles": _EVERYONE,
+        "RecordCustomerAction": _EVERYONE,
+        "ListCustomerActions": _EVERYONE,
+        "GetConciergeContext": _NOT_MEMBERS,
+        "PublishToConcierge": _NOT_MEMBERS,
+        "PublishToTierManager": _NOT_MEMBERS,
+        "ListFeedDeliveries": _NOT_MEMBERS,
+        "GetClientSignals": _NOT_MEMBERS,
+        "GetDetectorSettings": _NOT_MEMBERS,
+        "UpdateDetectorSettings": _ADMINISTRATORS,
     },
 }
 

@@ -7,8 +7,9 @@ control of gRPC holds the sender.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Protocol, TypeVar
 
 from shared.errors import StreamLifeEnded
 
@@ -40,48 +41,60 @@ async def acknowledged(
     over or the service stops.
     """
     in_hand: asyncio.Queue[asyncio.Future[Response] | None] = asyncio.Queue(WINDOW - 1)
+    unanswered: set[asyncio.Future[Response]] = set()
     ended_by_us = asyncio.Event()
 
     async def read() -> None:
         try:
-            async for request in _until_the_end(requests, ending, ended_by_us):
-                await in_hand.put(asyncio.ensure_future(store(request)))
-        finally:
+            async with aclosing(_until_the_end(requests, ending, ended_by_us)) as coming:
+                async for request in coming:
+                    unanswered.add(storing := asyncio.ensure_future(store(request)))
+                    await in_hand.put(storing)
+        except Exception:
             await in_hand.put(None)
+            raise
+        await in_hand.put(None)  # not when cancelled: nobody takes from the queue any more
 
     reading = asyncio.create_task(read())
     try:
         while (storing := await in_hand.get()) is not None:
-            yield await storing
+            answer = await storing
+            unanswered.discard(storing)
+            yield answer
         await reading
     finally:
-        reading.cancel()
-        while not in_hand.empty():
-            if (left := in_hand.get_nowait()) is not None:
-                left.cancel()
+        await _end(reading)  # first: it may begin to store one more
+        await _end(*unanswered)
     if ended_by_us.is_set():
         raise StreamLifeEnded
 
 
 async def _until_the_end(
     requests: AsyncIterator[Request], ending: Ending, ended_by_us: asyncio.Event
-) -> AsyncIterator[Request]:
+) -> AsyncGenerator[Request]:
     stopping = asyncio.ensure_future(ending.server_stopping.wait())
+    reading = asyncio.ensure_future(anext(requests))
     try:
         while True:
-            reading = asyncio.ensure_future(anext(requests))
             remaining = ending.remaining()
             timeout = None if remaining is None else max(0.0, remaining - _CLOSING_SECONDS)
             await asyncio.wait(
                 (reading, stopping), timeout=timeout, return_when=asyncio.FIRST_COMPLETED
             )
             if not reading.done():
-                reading.cancel()
                 ended_by_us.set()
                 return
             try:
                 yield reading.result()
             except StopAsyncIteration:
                 return
+            reading = asyncio.ensure_future(anext(requests))
     finally:
-        stopping.cancel()
+        await _end(stopping, reading)
+
+
+async def _end(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel them and return when they have ended: none outlives its stream."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

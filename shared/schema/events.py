@@ -93,13 +93,14 @@ event_log = Table(
     "event_log",
     metadata,
     org_id(),
-    # The writer's transaction id: served below the oldest running one, it is the order of commits.
+    # The writer's transaction id, shifted (`commit_log.py`): served below the oldest running one,
+    # it is the order of commits.
     Column(
         "position",
         BigInteger,
         primary_key=True,
         autoincrement=False,
-        server_default=text("(pg_current_xact_id()::text::bigint)"),
+        server_default=text("app.log_position()"),
     ),
     Column("event_ids", ARRAY(Uuid), nullable=False),
     Column("type_ids", ARRAY(Integer), nullable=False, comment="each once"),
@@ -204,6 +205,7 @@ rejected_days = Table(
     Column("day", Date, primary_key=True, comment="in UTC"),
     Column("kept", BigInteger, nullable=False),
     Column("not_kept", BigInteger, nullable=False),
+    Column("kept_bytes", BigInteger, nullable=False, server_default="0"),
 )
 
 request_answers = Table(

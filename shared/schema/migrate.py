@@ -19,7 +19,7 @@ from sqlalchemy import NullPool, create_engine
 
 from shared.data_dir import DataDir
 from shared.refusal import StartRefused
-from shared.schema import logins
+from shared.schema import commit_log, logins
 from shared.schema.metadata import SCHEMA
 from shared.schema.revision import MIGRATION_LOCK, OLDEST_POSTGRES
 
@@ -112,6 +112,7 @@ def _upgrade(owner_url: str) -> None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            commit_log.settle(connection)
             connection.commit()
     finally:
         engine.dispose()

@@ -45,6 +45,15 @@ $$
 IDENTITY_FUNCTIONS = (SET_IDENTITY, CURRENT_ORG, CURRENT_ROLE, CURRENT_USER_ID)
 
 
+# First in a migration that makes tables, and only where the citus extension is installed; see
+# docs/operations.md, "More than one machine".
+CITUS_FIRST = """
+DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') THEN
+  SET LOCAL citus.multi_shard_modify_mode = 'sequential';
+  SET LOCAL citus.enable_local_reference_table_foreign_keys = off; END IF; END $$
+"""
+
+
 class Rows(StrEnum):
     """Which rows of its organisation's a caller may see and write."""
 

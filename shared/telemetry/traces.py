@@ -69,9 +69,11 @@ class Traces:
         token = self._context.attach(self._trace.set_span_in_context(span, parent))
         return OpenSpan(span, token)
 
-    def close_span(self, opened: OpenSpan, code: str) -> None:
+    def close_span(self, opened: OpenSpan, code: str, org_id: str | None = None) -> None:
         """Close it with the outcome of the call; no text of ours or the caller's goes along."""
         opened.span.set_attribute("rpc.response.status_code", code)
+        if org_id is not None:
+            opened.span.set_attribute("footfall.org_id", org_id)
         if code in {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"}:
             opened.span.set_status(self._trace.StatusCode.ERROR)
         opened.span.end()

@@ -78,9 +78,22 @@ def test_a_service_gets_the_passwords_of_its_own_logins_alone() -> None:
 
 def test_only_callers_reach_in_and_only_from_this_machine() -> None:
     published = {name: re.findall(r"ports: (.*)", block) for name, block in SERVICES.items()}
-    assert {name for name, found in published.items() if found} == {"event-ingest"}
-    assert published["event-ingest"] == ['["${PUBLISH:-127.0.0.1:50051}:50051"]']
+    assert {name: found for name, found in published.items() if found} == {
+        "event-ingest": ['["${PUBLISH:-127.0.0.1:50051}:50051"]'],
+        "insight": ['["${PUBLISH_INSIGHT:-127.0.0.1:50052}:50052"]'],
+    }
     assert "internal: true" in blocks("networks")["database"]
+
+
+def test_the_ports_of_the_image_are_those_of_the_suite() -> None:
+    """One image runs every program: what any of them listens on is documented there."""
+    exposed = re.findall(r"^EXPOSE (.*)", DOCKERFILE, re.MULTILINE)[-1].split()
+    assert exposed == [str(port) for port in sorted(_ports())]
+
+
+def _ports() -> set[int]:
+    ports = {port for program in SUITE for port in (program.port, program.metrics_port)}
+    return {port for port in ports if port is not None}
 
 
 def test_every_setting_that_is_named_exists() -> None:

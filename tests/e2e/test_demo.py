@@ -77,7 +77,7 @@ def test_told_to_end_in_the_middle_it_leaves_nothing_running() -> None:
     with scratch_data_dir() as data_dir:
         with subprocess.Popen(_argv(data_dir), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            while "3/8" not in process.stdout.readline():
+            while "3/9" not in process.stdout.readline():
                 assert process.poll() is None
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)

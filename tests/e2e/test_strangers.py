@@ -19,33 +19,42 @@ from tests.ups import footfall, up
 HERE = Path(__file__).parent / "strangers"
 BUF = Path(sys.executable).parent / "buf"
 SERVICE = "footfall.events.v1.EventIngestService"
+INSIGHT = "footfall.insights.v1.InsightService"
+ABANDONED = {"type": "feature_abandoned", "userId": "mia", "feature": "export"}
+"""Six of it, and somebody is stuck."""
 
 
 @dataclass(frozen=True)
 class Suite:
     address: str
+    insight: str
     key: str
+
+    @property
+    def told(self) -> list[str]:
+        """All that a stranger knows."""
+        return [self.address, self.key, self.insight]
 
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[Suite]:
     with scratch_data_dir() as data_dir, up(data_dir) as running:
         where = ("--data-dir", str(data_dir.root), "--json")
-        address = running.line["event_ingest"]
+        address, insight = running.line["event_ingest"], running.line["insight"]
         org = _json(footfall("services.cli", "org", "create", "Acme", *where))["org_id"]
         made = footfall(
             "services.cli", "key", "create", "--org", org, "--role", "service",
             "--subject", "backend", *where,
         )  # fmt: skip
-        yield Suite(address, _json(made)["key"])
+        yield Suite(address, insight, _json(made)["key"])
 
 
 def test_buf_curl_is_answered(suite: Suite) -> None:
-    def curl(method: str, *requests: Mapping[str, Any]) -> list[Any]:
+    def curl(method: str, *requests: Mapping[str, Any], address: str = suite.address) -> list[Any]:
         done = subprocess.run(
             [BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge",
              "-H", f"authorization: Bearer {suite.key}", "-d", "@-",
-             f"http://{suite.address}/{method}"],
+             f"http://{address}/{method}"],
             input="".join(json.dumps(one) for one in requests),
             capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
@@ -62,9 +71,18 @@ def test_buf_curl_is_answered(suite: Suite) -> None:
     acknowledged = curl(f"{SERVICE}/StreamEvents", *batches)
     assert [int(answer["batchNumber"]) for answer in acknowledged] == [1, 2, 3]
 
+    assert curl("grpc.health.v1.Health/Check", {}, address=suite.insight) == [{"status": "SERVING"}]
+    curl(f"{SERVICE}/IngestEvents", {"events": [ABANDONED] * 6})
+    (generated,) = curl(f"{INSIGHT}/GenerateInsights", {"userId": "mia"}, address=suite.insight)
+    found = {one["insightType"]: one for one in generated["insights"]}
+    stuck = found["INSIGHT_TYPE_STUCK_USER"]
+    assert stuck["subject"]["userId"] == "mia"
+    assert stuck["recommendation"]["action"] == "onboarding_assistance"
+    assert stuck["state"] == "INSIGHT_STATE_OPEN"
+
 
 def test_grpc_requests_is_answered(suite: Suite) -> None:
-    command = [sys.executable, "-W", "ignore", str(HERE / "asked.py"), suite.address, suite.key]
+    command = [sys.executable, "-W", "ignore", str(HERE / "asked.py"), *suite.told]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     _looks_right(json.loads(done.stdout))
 
@@ -82,7 +100,7 @@ def test_grpc_js_is_answered(suite: Suite, tmp_path: Path) -> None:
     if installed.returncode:
         pytest.skip("the npm registry is out of reach")
     done = subprocess.run(
-        ["node", "stranger.js", suite.address, suite.key],
+        ["node", "stranger.js", *suite.told],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     _looks_right(json.loads(done.stdout))
@@ -95,6 +113,8 @@ def _looks_right(answers: Mapping[str, Any]) -> None:
     listed = [stored["event"]["event_id"] for stored in answers["list"]["events"]]
     assert answers["one"]["event_id"] in listed
     assert [int(answer.get("batch_number", 0)) for answer in answers["stream"]] == [1, 2, 3]
+    assert "urgent_outreach" not in str(answers["insights"]), "nobody has left"
+    assert answers["settings"]["settings"]["min_previous_events"] == 20
 
 
 def _verdicts(batch: Mapping[str, Any]) -> list[str]:

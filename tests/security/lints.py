@@ -16,6 +16,14 @@ DEFINERS = [
 ]
 """Functions that run as their owner, who sees everything. Each was reviewed: docs/security.md."""
 
+NUMBERS_OF_JOBS = [
+    "procrastinate_events_id_seq",
+    "procrastinate_jobs_id_seq",
+    "procrastinate_periodic_defers_id_seq",
+    "procrastinate_workers_id_seq",
+]
+"""Sequences that only the worker of insight may look at: no RPC tells a number of theirs."""
+
 OURS_ONLY = "(org_id = app.current_org())"
 """What every policy begins with; anything else must be joined to it by AND."""
 
@@ -34,6 +42,7 @@ def _lint(name: str, finding: LiteralString, query: LiteralString) -> Check:
             "owner": logins.OWNER,
             "probe": PROBE,
             "definers": DEFINERS,
+            "numbers_of_jobs": NUMBERS_OF_JOBS,
             "ours_only": OURS_ONLY,
         }
         statement = textwrap.dedent(query).replace("TENANT", _TENANT)
@@ -227,6 +236,32 @@ CHECKS: list[Check] = [
         """
         SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'S' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        AND NOT (n.nspname = 'jobs' AND c.relname = ANY (%(numbers_of_jobs)s))
+        """,
+    ),
+    _lint(
+        "jobs_are_in_the_hands_of_their_worker_alone",
+        "{} has {} on {}, which is of the schema jobs",
+        """
+        SELECT CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE h.grantee::regrole::text END,
+          h.privilege_type, h.name
+        FROM (
+          SELECT n.nspowner AS owner, n.nspname::text AS name, a.grantee, a.privilege_type,
+            'USAGE' AS needed
+          FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a WHERE n.nspname = 'jobs'
+          UNION ALL
+          SELECT c.relowner, c.relname, a.grantee, a.privilege_type,
+            CASE c.relkind WHEN 'S' THEN 'USAGE' ELSE 'SELECT INSERT UPDATE DELETE' END
+          FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+          WHERE c.relnamespace = to_regnamespace('jobs')
+          UNION ALL
+          SELECT f.proowner, f.proname, a.grantee, a.privilege_type, 'EXECUTE' FROM pg_proc f
+          CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a
+          WHERE f.pronamespace = to_regnamespace('jobs')
+        ) AS h
+        WHERE h.grantee <> h.owner AND NOT (
+          h.grantee = 'footfall_insight'::regrole
+          AND h.privilege_type = ANY (string_to_array(h.needed, ' ')))
         """,
     ),
 ]

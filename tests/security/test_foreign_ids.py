@@ -10,7 +10,6 @@ import re
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -200,8 +199,8 @@ def test_an_etag_of_another_organisation_changes_nothing_of_it(
     found = refused(update, stranger, theirs, description="stolen")
     assert (found.code, found.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
     create(stranger, theirs.name)
-    with suppress(grpc.RpcError):
-        update(stranger, theirs, description="ours")
+    stale = refused(update, stranger, theirs, description="ours")
+    assert (stale.code, stale.reason) == (grpc.StatusCode.ABORTED, "STALE_ETAG")
     assert get(known.caller, theirs.name) == theirs
 
 

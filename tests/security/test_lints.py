@@ -50,6 +50,12 @@ def test_every_table_of_tenants_is_on_the_list(ground: Ground) -> None:
         ("r10_the", "GRANT SELECT ON app.schema_version TO PUBLIC"),
         ("r11_", "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO footfall_bi"),
         ("r27_", "CREATE SEQUENCE app.numbers"),
+        ("r27_", "CREATE SEQUENCE jobs.numbers"),
+        ("jobs_are", "GRANT SELECT ON jobs.procrastinate_jobs TO footfall_bi"),
+        ("jobs_are", "GRANT TRUNCATE ON jobs.procrastinate_jobs TO footfall_insight"),
+        ("jobs_are", "GRANT SELECT ON jobs.procrastinate_jobs_id_seq TO footfall_insight"),
+        ("jobs_are", "GRANT USAGE ON SCHEMA jobs TO PUBLIC"),
+        ("jobs_are", "GRANT EXECUTE ON FUNCTION jobs.procrastinate_retry_job_v2 TO PUBLIC"),
     ],
 )  # fmt: skip
 def test_each_lint_sees_its_fault(ground: Ground, lint: str, spoil: str) -> None:

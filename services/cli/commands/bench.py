@@ -32,13 +32,7 @@ def command() -> None:
     "--events", type=click.IntRange(1), default=50_000, show_default=True, help="Sent in batches."
 )
 @click.option("--batch-size", type=click.IntRange(2, 1000), default=500, show_default=True)
-@click.option(
-    "--in-flight",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    help="Batches on their way at once.",
-)
+@options.in_flight
 @click.option(
     "--singles",
     type=click.IntRange(0),

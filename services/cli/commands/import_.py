@@ -107,13 +107,7 @@ class _Zone(click.ParamType[Any]):
     help="Write every row that is not stored there, as JSON lines.",
 )
 @click.option("--batch-size", type=click.IntRange(1, 1000), default=1000, show_default=True)
-@click.option(
-    "--in-flight",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    help="Batches on their way at once.",
-)
+@options.in_flight
 @click.option(
     "--patience",
     type=click.FloatRange(0),

@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from services.cli import parameters
 from services.cli.desk import Answer, at_desk, day, table
+from services.cli.recounting import recounting
 from shared.identity.administration import organisations
 from shared.identity.administration.desk import Desk
 from shared.identity.administration.organisations import OrganisationSettings
@@ -96,11 +97,17 @@ async def create(desk: Desk, name: str, **given: object) -> Answer:
 @_settings
 @at_desk
 async def update(desk: Desk, org_id: UUID, **given: object) -> Answer:
-    """Change what is given. Time zone and currency are fixed by the first event."""
+    """Change what is given.
+
+    Another time zone counts all events anew, in one piece: services answer for the organisation's
+    new ones that they be sent again later, until it is done. The currency is fixed by the first
+    cost.
+    """
     changes = _kept(given)
     if not changes:
         raise click.UsageError("Nothing to change: give at least one option.")
-    await organisations.change(desk, org_id, changes)
+    with recounting() as recount:
+        await organisations.change(desk, org_id, changes, recount)
     return Answer({"org_id": org_id, **changes}, f"Changed: {', '.join(changes)}")
 
 

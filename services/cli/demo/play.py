@@ -1,4 +1,4 @@
-"""The play: eight acts, one after the other, and an account that has to balance."""
+"""The play: nine acts, one after the other, and an account that has to balance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from services.cli.demo import cast, incidents, known, walls
+from services.cli.demo import cast, incidents, known, meaning, walls
 from services.cli.demo.board import Board, watched
 from services.cli.demo.cast import Organisation
 from services.cli.demo.flights import ROWS, Departure, departures
@@ -54,6 +54,7 @@ class Play:
         async with ReadOnly.at(state["database_url"], _READER) as bi:
             first = await self._replay("Replay a year of real flights", organisations, first=True)
             await self._look(bi, organisations)
+            await self._meaning(organisations, state["insight"])
             apart = await self._incidents(organisations)
             before = await known.stored(bi, organisations)
             second = await self._replay("Replay the whole file again", organisations, first=False)
@@ -88,6 +89,12 @@ class Play:
         found = await known.look(bi, organisations)
         self.telling.show(*known.pictures(found))
         self.telling.keep(known=found.as_json(), organisations=len(organisations))
+
+    async def _meaning(self, organisations: Mapping[str, Organisation], address: str) -> None:
+        self.telling.act("Ask what it means: who is leaving, who is stuck, and why we believe it")
+        days = await meaning.ask(organisations, address)
+        self.telling.show(*meaning.pictures(days))
+        self.telling.keep(insights=meaning.as_json(days))
 
     async def _incidents(self, organisations: Mapping[str, Organisation]) -> Tally:
         self.telling.act("See what becomes of a duplicate, a conflict and a rejected event")
@@ -131,6 +138,7 @@ class Play:
             f"     footfall up {where}      [dim]# run it again; the events are kept[/]",
             f"     export FOOTFALL_API_KEY={key}",
             f"     footfall tail {where}    [dim]# follow United's events[/]",
+            f"     footfall insights generate --as-of 2013-12-31 {where}",
             f"     footfall up{'':{len(where)}}       [dim]# begin an installation of your own[/]",
         )
 

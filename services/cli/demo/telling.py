@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 
-_ACTS = 8
+_ACTS = 9
 _INDENT = 5
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.event_ingest.event_types.rules import FIRST_OWN_TYPE_ID, MAX_PAGE_BYTES, EventType
-from shared.schema.events import event_hourly, event_types
+from services.event_ingest.events.rules import Intake
+from shared.schema.events import event_log, event_types
 from shared.schema.organisations import organisations
 
 _T = event_types.c
@@ -26,12 +26,19 @@ async def select_organisation(connection: AsyncConnection, org_id: UUID) -> RowM
     return (await connection.execute(query)).mappings().one_or_none()
 
 
-async def select_events_since(connection: AsyncConnection, org_id: UUID, since: datetime) -> int:
-    """How many events the hours from then on hold."""
-    query = select(func.coalesce(func.sum(event_hourly.c.events), 0)).where(
-        event_hourly.c.org_id == org_id, event_hourly.c.hour >= since
-    )
-    return int((await connection.execute(query)).scalar_one())
+async def select_intake(connection: AsyncConnection, org_id: UUID, known: Intake) -> Intake:
+    """How many events were received by now. Reads only what was logged since it was known."""
+    log = event_log.c
+    settled = log.position < func.app.log_horizon()
+    events = func.sum(func.cardinality(log.event_ids))
+    query = select(
+        func.coalesce(events, 0),
+        func.coalesce(events.filter(settled), 0),
+        func.coalesce(func.max(log.position).filter(settled), known.position),
+    ).where(log.org_id == org_id, log.position > known.position, log.logged_at >= known.since)
+    new, newly_settled, position = (await connection.execute(query)).one()
+    before = known.settled
+    return Intake(known.since, before + int(new), before + int(newly_settled), position)
 
 
 async def select_type_settings(connection: AsyncConnection, org_id: UUID) -> Sequence[RowMapping]:
@@ -114,6 +121,7 @@ async def update_event_type(connection: AsyncConnection, org_id: UUID, one: Even
 
 def _event_type(row: RowMapping) -> EventType:
     return EventType(
+        org_id=row["org_id"],
         type_id=row["type_id"],
         name=row["name"],
         description=row["description"],
@@ -127,4 +135,6 @@ def _event_type(row: RowMapping) -> EventType:
 
 
 def _values(one: EventType) -> dict[str, Any]:
-    return {**asdict(one), "deprecated": int(one.deprecated)}
+    values = {**asdict(one), "deprecated": int(one.deprecated)}
+    del values["org_id"]  # the place of the row, not part of what is said of the type
+    return values

@@ -30,7 +30,7 @@ from services.event_ingest.event_types.rules import (
     EventTypeRule,
 )
 from services.event_ingest.event_types.rules.schemas import Schema, check_schema
-from services.event_ingest.events.rules import Organisation
+from services.event_ingest.events.rules import Intake, Organisation
 from shared.database import Database, Tenant, Transaction
 from shared.identity.identity import Identity
 from shared.schema import audit
@@ -53,10 +53,12 @@ async def load_organisation(
         if row is None:
             return None
         types = await _rules_of_types(transaction, org_id, known.types if known else {})
-        today = 0
+        intake = None
         if row["events_per_day"] is not None:
-            midnight = _midnight(now, row["time_zone"])
-            today = await queries.select_events_since(connection, org_id, midnight)
+            intake = Intake(_midnight(now, row["time_zone"]))
+            if known and known.intake and known.intake.since == intake.since:
+                intake = known.intake
+            intake = await queries.select_intake(connection, org_id, intake)
     return Organisation(
         org_id=org_id,
         time_zone=row["time_zone"],
@@ -66,7 +68,7 @@ async def load_organisation(
         types=types,
         type_names={rule.type_id: name for name, rule in types.items()},
         events_per_day=row["events_per_day"],
-        events_today=today,
+        intake=intake,
     )
 
 
@@ -83,7 +85,7 @@ async def create_event_type(
         raise EventTypeExists(resource="event_type")
     if type_id >= FIRST_OWN_TYPE_ID + MAX_OWN_TYPES:
         raise TooManyEventTypes
-    created = rules.register(definition, type_id)
+    created = rules.register(org_id, definition, type_id)
     await queries.insert_event_type(connection, org_id, created)
     await _record(transaction, caller, "create", created)
     return created
@@ -103,7 +105,7 @@ async def list_event_types(
         own = await queries.select_event_types(
             transaction.connection, caller.org_id, after=after, limit=size + 1
         )
-    return rules.page(own, after, size)
+    return rules.page(caller.org_id, own, after, size)
 
 
 async def update_event_type(
@@ -140,7 +142,7 @@ async def _existing(
         return stored
     if name not in BUILT_IN:
         raise EventTypeNotFound(resource="event_type")
-    return rules.built_in_type(name)
+    return rules.built_in_type(caller.org_id, name)
 
 
 async def _store(transaction: Transaction, caller: Identity, changed: EventType) -> None:

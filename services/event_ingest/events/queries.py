@@ -17,7 +17,9 @@ from sqlalchemy import (
     DateTime,
     RowMapping,
     Select,
+    Text,
     Uuid,
+    case,
     cast,
     func,
     literal,
@@ -28,7 +30,13 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.event_ingest.event_types.rules import Impact, TypeId
-from services.event_ingest.events.rules import Cursor, EventFilter, NewEvent
+from services.event_ingest.events.rules import (
+    MAX_LISTED_BYTES,
+    Cursor,
+    EventFilter,
+    NewEvent,
+    Units,
+)
 from shared import arrays
 from shared.arrays import EPOCH_MICROS, Packed
 from shared.database import Database, Statement, Tenant
@@ -47,23 +55,13 @@ def _credit(area: str) -> str:
     return f"coalesce(sum(impact + coalesce(points, 0)) FILTER (WHERE area = '{area}'), 0)"
 
 
-# `place`, `uuid` and so on are arrays of equal length, or empty where no event has a value. Sorted
-# keys keep concurrent writers from deadlocking on counters. An hour begins where the organisation's
-# local hour begins, so that its days are whole hours in every zone, also those of half hours.
-INSERT_EVENTS = f"""
-WITH ins AS (
-  INSERT INTO app.events (org_id, event_id, id_time, occurred_at, received_at, content_hash,
-    type_id, impact, retention_days, points, cost_nanos, amount_micros, currency, user_id,
-    session_id,    client_id, feature, data)
-  SELECT %(org)s::uuid, i.* FROM unnest(%(event_id)b::uuid[], %(place)b::timestamptz[],
-    %(occurred)b::timestamptz[], %(received)b::timestamptz[], %(hash)b::bigint[],
-    %(type)b::integer[], %(impact)b::smallint[], %(retention)b::integer[], %(points)b::integer[],
-    %(cost)b::bigint[], %(amount)b::bigint[], %(currency)b::text[], %(user)b::text[],
-    %(session)b::text[], %(client)b::text[], %(feature)b::text[], %(data)b::jsonb[]) AS i
-  ON CONFLICT (org_id, id_time, event_id) DO NOTHING
-  RETURNING event_id, occurred_at, occurred_at AT TIME ZONE %(zone)s AS local, type_id, impact,
-    points, cost_nanos, user_id, feature, data ->> 'competency_area' AS area
-), hourly AS (
+# Counting what `ins` holds of events, now and when they are counted anew. Sorted keys keep
+# concurrent writers from deadlocking on counters. An hour begins where the organisation's local
+# hour begins, so that its days are whole hours in every zone, also those of half hours.
+COUNTED = """occurred_at, occurred_at AT TIME ZONE %(zone)s::text AS local, type_id, impact, points,
+    cost_nanos, user_id, feature, data ->> 'competency_area' AS area"""
+HOURLY = """
+hourly AS (
   INSERT INTO app.event_hourly AS h (org_id, hour, type_id, feature, events, cost_nanos)
   SELECT %(org)s::uuid, occurred_at - (local - date_trunc('hour', local)), type_id,
     coalesce(feature, ''), count(*), coalesce(sum(cost_nanos), 0)::bigint
@@ -71,7 +69,10 @@ WITH ins AS (
   ON CONFLICT (org_id, hour, type_id, feature) DO UPDATE
     SET events = h.events + EXCLUDED.events, cost_nanos = h.cost_nanos + EXCLUDED.cost_nanos
   RETURNING 1
-), daily AS (
+)
+"""
+DAILY = f"""
+daily AS (
   INSERT INTO app.user_day AS d (org_id, day, user_id, events, high_impact, medium_impact,
     tool_uses, exports, resources, milestones, abandonments, voice_generations, reports,
     competency_points, {", ".join(COMPETENCY_AREAS)}, cost_nanos, first_at, last_at)
@@ -101,7 +102,27 @@ WITH ins AS (
     first_at = least(d.first_at, EXCLUDED.first_at),
     last_at = greatest(d.last_at, EXCLUDED.last_at)
   RETURNING 1
-), logged AS (
+)
+"""  # noqa: S608 - only numbers of our own go in
+
+# `place`, `uuid` and so on are arrays of equal length, or empty where no event has a value. Nothing
+# is stored, nor said to be, by a writer whose memory of the units is old, or while they change.
+INSERT_EVENTS = f"""
+WITH held AS MATERIALIZED (
+  SELECT app.hold_settings(%(org)s::uuid, %(zone)s::text, %(money)s::text) AS still
+), ins AS (
+  INSERT INTO app.events (org_id, event_id, id_time, occurred_at, received_at, content_hash,
+    type_id, impact, retention_days, points, cost_nanos, amount_micros, currency, user_id,
+    session_id,    client_id, feature, data)
+  SELECT %(org)s::uuid, i.* FROM unnest(%(event_id)b::uuid[], %(place)b::timestamptz[],
+    %(occurred)b::timestamptz[], %(received)b::timestamptz[], %(hash)b::bigint[],
+    %(type)b::integer[], %(impact)b::smallint[], %(retention)b::integer[], %(points)b::integer[],
+    %(cost)b::bigint[], %(amount)b::bigint[], %(currency)b::text[], %(user)b::text[],
+    %(session)b::text[], %(client)b::text[], %(feature)b::text[], %(data)b::jsonb[]) AS i
+  WHERE (SELECT still FROM held)
+  ON CONFLICT (org_id, id_time, event_id) DO NOTHING
+  RETURNING event_id, {COUNTED}
+), {HOURLY}, {DAILY}, logged AS (
   INSERT INTO app.event_log (org_id, event_ids, type_ids)
   SELECT %(org)s::uuid, array_agg(event_id), array_agg(DISTINCT type_id) FROM ins
   HAVING count(*) > 0
@@ -119,20 +140,22 @@ JOIN app.events e ON e.org_id = %s AND e.id_time = k.id_time AND e.event_id = k.
 """
 
 
-def insert_events(tenant: Tenant, zone: str, events: Sequence[NewEvent]) -> Statement:
+def insert_events(tenant: Tenant, units: Units, events: Sequence[NewEvent]) -> Statement:
     """The statement that stores the events of one organisation, each id at most once among them.
 
-    Its row holds how many were new, and the ids of the new, 16 bytes each, where some were not.
+    Its row holds how many were new, and the ids of the new, 16 bytes each, where some were not. It
+    stores none while the organisation counts in other units than these, or changes them.
     """
     columns = list(zip(*events, strict=True))
-    return Statement(tenant, INSERT_EVENTS, _parameters(tenant.org_id, zone, columns, len(events)))
+    return Statement(tenant, INSERT_EVENTS, _parameters(tenant.org_id, units, columns, len(events)))
 
 
 def _parameters(
-    org_id: UUID, zone: str, columns: Sequence[Sequence[Any]], rows: int
+    org_id: UUID, units: Units, columns: Sequence[Sequence[Any]], rows: int
 ) -> dict[str, object]:
     packed = [pack(column) for pack, column in zip(_PACKERS, columns, strict=True)]
-    return {"org": org_id, "zone": zone, "rows": rows, **dict(zip(_NAMES, packed, strict=True))}
+    of_all = {"org": org_id, "zone": units.time_zone, "money": units.currency, "rows": rows}
+    return {**of_all, **dict(zip(_NAMES, packed, strict=True))}
 
 
 def _instants(column: Sequence[int]) -> arrays.Instants:
@@ -173,13 +196,15 @@ async def select_events(
     before: Cursor | None,
     limit: int,
 ) -> Sequence[RowMapping]:
-    """Events by `occurred_at` and id, the latest first, after the place of `before`."""
+    """Events by `occurred_at` and id, the latest first, after the place of `before`.
+
+    Where all before come to MAX_LISTED_BYTES (`bytes_before`) an event comes without its data.
+    """
     query = select_matching(org_id, where)
     if before is not None:
         query = query.where(tuple_(_E.occurred_at, _E.event_id) < tuple_(*_literals(before)))
     query = query.order_by(_E.occurred_at.desc(), _E.event_id.desc()).limit(limit)
-    rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
-    return rows
+    return await _select_weighed(connection, query)
 
 
 async def select_hours_of_types(
@@ -233,7 +258,19 @@ async def select_events_in_hours(
         .order_by(found.c.occurred_at.desc(), found.c.event_id.desc())
         .limit(limit)
     )
-    return (await connection.execute(query)).mappings().all()
+    return await _select_weighed(connection, query)
+
+
+async def _select_weighed(connection: AsyncConnection, latest: Select[Any]) -> Sequence[RowMapping]:
+    first = latest.subquery().c
+    size = func.coalesce(func.octet_length(cast(first.data, Text)), 0)
+    so_far = func.sum(size).over(order_by=(first.occurred_at.desc(), first.event_id.desc()))
+    placed = select(*first, (so_far - size).label("bytes_before")).subquery().c
+    data = case((placed.bytes_before < MAX_LISTED_BYTES, placed.data)).label("data")
+    columns = [data if column.name == "data" else column for column in placed]
+    query = select(*columns).order_by(placed.occurred_at.desc(), placed.event_id.desc())
+    rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+    return rows
 
 
 _E = events.c

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -38,8 +39,15 @@ MAX_DECIMALS = 400
 """Of a number in properties; no double needs as many."""
 _TOO_FINE = re.compile(rf"\d[eE]-0*(?:[4-9]\d\d|[1-9]\d{{3}})|\.\d{{{MAX_DECIMALS}}}")
 
+_HOUR = timedelta(hours=1)
+
 MAX_BATCH = 1000
+MAX_LISTED_BYTES = 3 * 1024 * 1024
+"""Of data in a look into the store: about what one message takes, however long a page may be."""
 MAX_MICROS = 2**63 - 1
+MAX_COST_UNITS = 1_000_000
+"""Of one event: thousands of the dearest fit into a counter of 64 bits of nano units."""
+_NANOS = 1_000_000_000
 
 
 class Verdict(IntEnum):
@@ -49,6 +57,23 @@ class Verdict(IntEnum):
     DUPLICATE = 2
     CONFLICT = 3
     REJECTED = 4
+
+
+class Units(NamedTuple):
+    """What an organisation counts in: where its days begin, and the currency of its costs."""
+
+    time_zone: str
+    currency: str
+
+
+class Intake(NamedTuple):
+    """How many events were received since a moment, whenever they happened."""
+
+    since: datetime
+    events: int = 0
+    settled: int = 0
+    """Of them, those logged up to `position`, before which nothing can appear any more."""
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +88,19 @@ class Organisation:
     types: Mapping[str, EventTypeRule]
     type_names: Mapping[int, str]
     events_per_day: int | None = None
-    events_today: int = 0
+    intake: Intake | None = None
+    """Of its day, where there is a quota."""
+
+    @property
+    def units(self) -> Units:
+        """What its counters are kept in."""
+        return Units(self.time_zone, self.currency)
+
+    def exceeds_quota(self, count: int) -> bool:
+        """Whether so many new events are more than what is left of the day's quota."""
+        if self.events_per_day is None or self.intake is None:
+            return False
+        return self.intake.events + count > self.events_per_day
 
     def oldest_us(self, now_us: int) -> int:
         """The oldest time that is still kept."""
@@ -270,7 +307,7 @@ def _too_fine(text: str) -> bool:
     return any(found)
 
 
-def check_cost(currency: str, amount: int, organisation: Organisation) -> None:
+def check_cost(currency: str, nanos: int, organisation: Organisation) -> None:
     """Refuse a cost that cannot be summed with the organisation's others."""
     if currency and currency != organisation.currency:
         raise refuse(
@@ -279,8 +316,17 @@ def check_cost(currency: str, amount: int, organisation: Organisation) -> None:
             f"must be {organisation.currency} or empty; "
             "`footfall org update --currency` changes the organisation's",
         )
-    if not 0 <= amount <= MAX_MICROS:
-        raise refuse(InvalidEvent, "cost", "must lie between 0 and 9,223,372,036 units")
+    if not 0 <= nanos <= MAX_COST_UNITS * _NANOS:
+        raise refuse(InvalidEvent, "cost", f"must lie between 0 and {MAX_COST_UNITS:,} units")
+
+
+def unstorable(event: NewEvent, *, out_of_range: bool) -> InvalidEvent:
+    """Why Postgres does not take an event: a sum that its cost overflows, or else its data."""
+    if out_of_range and event.cost_nanos:
+        told = "is more than the counters of its hour and day can still hold"
+        return refuse(InvalidEvent, "cost", told)
+    told = "cannot be kept by Postgres; check numbers and characters"
+    return refuse(InvalidProperties, "properties", told)
 
 
 def _unkeepable(root: object) -> str | None:
@@ -300,3 +346,14 @@ def _unkeepable(root: object) -> str | None:
     if level:
         return f"may be nested at most {MAX_DEPTH} levels deep"
     return f"may hold at most {MAX_KEYS} keys" if keys > MAX_KEYS else None
+
+
+def apart(hours: Sequence[datetime]) -> Sequence[datetime]:
+    """Of local hours, the latest first, those up to where one reaches into the one after it.
+
+    As it does where the clocks move by half an hour: the next look begins below.
+    """
+    for index, (later, earlier) in enumerate(pairwise(hours), start=1):
+        if later - earlier < _HOUR:
+            return hours[:index]
+    return hours

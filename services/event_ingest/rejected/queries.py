@@ -20,10 +20,12 @@ _REPLAY_BYTES = 16 * 1024 * 1024
 
 _INSERT_REJECTED = """
 WITH today AS (
-  SELECT coalesce(sum(kept), 0) AS kept FROM app.rejected_days
+  SELECT coalesce(sum(kept), 0) AS kept, coalesce(sum(kept_bytes), 0) AS bytes
+  FROM app.rejected_days
   WHERE org_id = %(org)s::uuid AND day = %(day)s::date
 ), sent AS (
-  SELECT * FROM unnest(%(ids)b::uuid[], %(verdicts)b::smallint[], %(reasons)b::text[],
+  SELECT *, coalesce(sum(octet_length(raw)) OVER (ORDER BY place), 0) AS bytes
+  FROM unnest(%(ids)b::uuid[], %(verdicts)b::smallint[], %(reasons)b::text[],
     %(messages)b::text[], %(event_ids)b::text[], %(users)b::text[], %(raws)b::bytea[])
     WITH ORDINALITY AS s (rejection_id, verdict, reason, message, event_id, user_id, raw, place)
 ), kept AS (
@@ -31,26 +33,30 @@ WITH today AS (
     event_id, user_id, raw)
   SELECT %(org)s::uuid, %(received)s::timestamptz, rejection_id, verdict, reason, message,
     coalesce(event_id, ''), user_id, coalesce(raw, ''::bytea)
-  FROM sent, today WHERE place <= %(cap)s - today.kept
-  ON CONFLICT DO NOTHING RETURNING 1
+  FROM sent, today
+  WHERE place <= %(cap)s - today.kept AND sent.bytes <= %(cap_bytes)s - today.bytes
+  ON CONFLICT DO NOTHING RETURNING octet_length(raw) AS bytes
 )
-INSERT INTO app.rejected_days AS d (org_id, day, kept, not_kept)
-SELECT %(org)s::uuid, %(day)s::date, count(*), %(rows)s - count(*) FROM kept
+INSERT INTO app.rejected_days AS d (org_id, day, kept, not_kept, kept_bytes)
+SELECT %(org)s::uuid, %(day)s::date, count(*), %(rows)s - count(*), coalesce(sum(bytes), 0)
+FROM kept
 ON CONFLICT (org_id, day) DO UPDATE
-  SET kept = d.kept + EXCLUDED.kept, not_kept = d.not_kept + EXCLUDED.not_kept
+  SET kept = d.kept + EXCLUDED.kept, not_kept = d.not_kept + EXCLUDED.not_kept,
+    kept_bytes = d.kept_bytes + EXCLUDED.kept_bytes
 RETURNING kept
 """
 
 
 def insert_rejected(
-    tenant: Tenant, refusals: Sequence[Refusal], received_at: datetime
+    tenant: Tenant, refusals: Sequence[Refusal], received_at: datetime, *, most_bytes: int
 ) -> Statement:
-    """The statement that keeps refused events as they were sent, up to the day's cap."""
+    """The statement that keeps refused events as they were sent, up to the day's caps."""
     parameters = {
         "org": tenant.org_id,
         "received": received_at,
         "day": received_at.date(),
         "cap": KEPT_PER_DAY,
+        "cap_bytes": most_bytes,
         "rows": len(refusals),
         "ids": arrays.Uuids([refusal.rejection_id for refusal in refusals]),
         "verdicts": arrays.Smallints([refusal.verdict for refusal in refusals]),

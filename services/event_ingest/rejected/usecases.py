@@ -23,11 +23,18 @@ async def keep(
     database: Database,
     caller: Identity,
     refused: Sequence[tuple[Arrival, FootfallError]],
+    *,
+    bytes_per_day: int,
 ) -> None:
-    """Commit refused events as they were sent; returns when they are safe."""
+    """Commit refused events as they were sent; returns when they are safe.
+
+    What goes beyond the organisation's bytes or number of the day is counted and not kept.
+    """
     refusals = [_refusal(arrival, error) for arrival, error in refused]
     received_at = datetime.fromtimestamp(refused[0][0].received_us / 1_000_000, UTC)
-    statement = queries.insert_rejected(Tenant(caller.org_id, WRITER), refusals, received_at)
+    statement = queries.insert_rejected(
+        Tenant(caller.org_id, WRITER), refusals, received_at, most_bytes=bytes_per_day
+    )
     await database.in_one_round_trip([statement])
 
 

@@ -41,9 +41,8 @@ INSERT INTO app.session_cursors (org_id, position) VALUES (%s, 0) ON CONFLICT DO
 
 _UPDATE_CURSOR = "UPDATE app.session_cursors SET position = %s WHERE org_id = %s"
 
-# Below the oldest transaction that still runs, positions are the order of commits: nothing can
-# appear there any more.
-_HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# Nothing can appear below it any more.
+_HORIZON = "app.log_horizon()"
 
 # The stored size of an array tells the number of its ids without fetching it.
 _SELECT_LOG = f"""
@@ -65,11 +64,12 @@ WHERE l.position > coalesce(c.position, 0) AND l.position < {_HORIZON}
 GROUP BY l.org_id
 """  # noqa: S608
 
-_SELECT_HORIZON = f"SELECT {_HORIZON}"
+_SELECT_END = f"SELECT coalesce(max(position), 0) FROM app.event_log WHERE position < {_HORIZON}"  # noqa: S608
 
-_SELECT_LOGGED = """
-SELECT org_id FROM app.event_log WHERE position >= %s AND position < %s GROUP BY org_id
-"""
+_SELECT_LOGGED = f"""
+SELECT org_id, max(position) FROM app.event_log
+WHERE position > %s AND position < {_HORIZON} GROUP BY org_id
+"""  # noqa: S608
 
 _EVENT = """e.event_id, e.user_id, e.session_id,
   (extract(epoch FROM e.occurred_at) * 1000000)::bigint AS occurred_us, e.type_id, e.feature,
@@ -179,9 +179,9 @@ async def select_batch(
     return Batch(found[-1][0], event_ids, found[0][2])
 
 
-async def select_horizon(raw: RawConnection) -> int:
-    """The position below which the log is complete."""
-    row = await (await raw.execute(_SELECT_HORIZON)).fetchone()
+async def select_end(raw: RawConnection) -> int:
+    """The last position of the log, as far as it is complete; 0 when it is empty."""
+    row = await (await raw.execute(_SELECT_END)).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -191,9 +191,9 @@ async def select_organisations_behind(raw: RawConnection) -> list[UUID]:
     return [row[0] async for row in await raw.execute(_SELECT_BEHIND)]
 
 
-async def select_organisations_logged(raw: RawConnection, since: int, until: int) -> list[UUID]:
-    """Who has something in the log from a position on, up to another."""
-    return [row[0] async for row in await raw.execute(_SELECT_LOGGED, (since, until))]
+async def select_organisations_logged(raw: RawConnection, after: int) -> dict[UUID, int]:
+    """Who has something in the log after a position, each with its last one."""
+    return {row[0]: row[1] async for row in await raw.execute(_SELECT_LOGGED, (after,))}
 
 
 async def select_events(raw: RawConnection, org_id: UUID, event_ids: Sequence[UUID]) -> Arrivals:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, RowMapping, Uuid, cast, func, select, text
+from sqlalchemy import ARRAY, DateTime, RowMapping, Uuid, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.event_ingest.events.queries import select_matching
@@ -16,14 +16,12 @@ from shared import ids
 from shared.schema.events import event_log, events
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_HORIZON = func.app.log_horizon()
 
 
 class Log(NamedTuple):
     """A piece of the log."""
 
-    horizon: int
-    """The position below which all is known."""
     batches: Sequence[tuple[int, Sequence[UUID]]]
     logged_at: datetime
     """Of the first of them; now, where there are none."""
@@ -34,17 +32,23 @@ async def select_log(connection: AsyncConnection, org_id: UUID, after: int, limi
 
     A transaction that still runs holds the horizon back: what it commits must not be passed by.
     """
-    horizon = (await connection.execute(text(_HORIZON))).scalar_one()
     log = event_log.c
     query = (
         select(log.position, log.event_ids, log.logged_at)
-        .where(log.org_id == org_id, log.position > after, log.position < horizon)
+        .where(log.org_id == org_id, log.position > after, log.position < _HORIZON)
         .order_by(log.position)
         .limit(limit)
     )
     rows = (await connection.execute(query)).all()
     logged_at = rows[0][2] if rows else datetime.now(UTC)
-    return Log(horizon, [(row[0], row[1]) for row in rows], logged_at)
+    return Log([(row[0], row[1]) for row in rows], logged_at)
+
+
+async def select_last_position(connection: AsyncConnection, org_id: UUID) -> int:
+    """The last batch of which no earlier one can follow; 0 when there is none."""
+    log = event_log.c
+    query = select(func.max(log.position)).where(log.org_id == org_id, log.position < _HORIZON)
+    return (await connection.execute(query)).scalar_one_or_none() or 0
 
 
 async def select_oldest_position(

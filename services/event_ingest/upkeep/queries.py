@@ -18,6 +18,8 @@ _LOCK = 0x466F6F7470_757365  # "Footpuse": any number nobody else takes
 
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s), set_config('enable_seqscan', 'off', true)"
 
+_KEEP_AWAY = "SELECT pg_advisory_xact_lock(%s)"
+
 _SELECT_PARTITIONS = r"""
 SELECT name, bounds[1]::timestamptz, bounds[2]::timestamptz, used FROM (
   SELECT c.relname AS name, pg_relation_size(c.oid) > 0 AS used,
@@ -144,6 +146,11 @@ async def lock_upkeep(raw: RawConnection) -> bool:
     row = await (await raw.execute(_TRY_LOCK, (_LOCK,))).fetchone()
     assert row is not None
     return bool(row[0])
+
+
+async def lock_upkeep_out(raw: RawConnection) -> None:
+    """Wait for the worker that does upkeep now; until this transaction ends none deletes."""
+    await raw.execute(_KEEP_AWAY, (_LOCK,))
 
 
 async def select_partitions(raw: RawConnection) -> list[Partition]:

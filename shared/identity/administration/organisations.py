@@ -7,24 +7,33 @@ import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Table, delete, insert, select, tuple_, update
+import psycopg
+from sqlalchemy import Table, delete, exists, insert, select, tuple_, update
 
+from shared.database import RawConnection
 from shared.identity.administration.desk import Act, ActRefused, Desk
 from shared.identity.credentials import KEPT_SECONDS
 from shared.identity.queries import select_organisations
-from shared.schema.events import events
+from shared.schema.events import event_hourly, events
+from shared.schema.held_settings import TAKE_SETTINGS
 from shared.schema.metadata import metadata
 from shared.schema.organisations import api_keys, members, organisations, revoked_tokens
 
-_FIXED_BY_EVENTS = {"time_zone", "currency"}
+Recount = Callable[[RawConnection, UUID, tuple[str, str], datetime], Awaitable[int]]
+"""Counts the events of an organisation anew: from its zone of now into another, as of a time."""
+
 _CREDENTIALS = (api_keys, members, revoked_tokens)
 _KEPT = {"organisations", "audit_entries", "audit_heads"}  # the log tells of the deletion
 _BATCH_ROWS = 5_000
 CREDENTIALS = "credentials"
 """What `remove` calls the tables that it empties first."""
 
+_PATIENCE = (
+    "SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '0', true)"
+)
 _MARGIN_SECONDS = 2.0  # for a call that was let in at the last moment
 
 
@@ -39,6 +48,11 @@ class OrganisationSettings:
     keep_ip: bool = False
     calls_per_second: int | None = None
     events_per_day: int | None = None
+
+
+class _Units(NamedTuple):
+    time_zone: str
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +75,34 @@ async def create(desk: Desk, settings: OrganisationSettings) -> UUID:
     return org_id
 
 
-async def change(desk: Desk, org_id: UUID, changes: Mapping[str, object]) -> None:
-    """Change settings, by the names that `OrganisationSettings` has for them."""
+async def change(desk: Desk, org_id: UUID, changes: Mapping[str, object], recount: Recount) -> None:
+    """Change settings, by the names that `OrganisationSettings` has for them.
+
+    Another time zone counts all events anew, and nobody stores one of the organisation meanwhile.
+    Another currency is refused when there are costs.
+    """
     async with desk.acting(org_id) as act:
-        if fixed := _FIXED_BY_EVENTS & changes.keys():
-            await _require_no_events(act, sorted(fixed))
+        if changes.keys() & {"time_zone", "currency"}:
+            before = await _take_units(act)
+            zone = str(changes.get("time_zone", before.time_zone))
+            if changes.get("currency", before.currency) != before.currency:
+                await _require_no_costs(act, before.currency)
+            if zone != before.time_zone:
+                raw = act.transaction.raw
+                await recount(raw, org_id, (before.time_zone, zone), desk.clock.now())
         await act.transaction.connection.execute(
             update(organisations).where(organisations.c.org_id == org_id).values(**changes)
         )
         await act.record("organisation.update", str(org_id), **changes)
+
+
+async def rebuild(desk: Desk, org_id: UUID, recount: Recount) -> int:
+    """Count the organisation's events anew; says how many there are."""
+    async with desk.acting(org_id) as act:
+        zone = (await _take_units(act)).time_zone
+        counted = await recount(act.transaction.raw, org_id, (zone, zone), desk.clock.now())
+        await act.record("organisation.rebuild", str(org_id), events=counted)
+    return counted
 
 
 async def all_of_them(desk: Desk) -> Sequence[Organisation]:
@@ -126,12 +159,29 @@ async def _empty(desk: Desk, org_id: UUID, table: Table) -> AsyncIterator[int]:
         yield rows
 
 
-async def _require_no_events(act: Act, settings: Sequence[str]) -> None:
-    some = select(events.c.event_id).where(events.c.org_id == act.org_id).limit(1)
-    if await act.transaction.connection.scalar(some) is not None:
+async def _take_units(act: Act) -> _Units:
+    """Time zone and currency, which no writer counts in until the act is over."""
+    raw, o = act.transaction.raw, organisations.c
+    await raw.execute(_PATIENCE)
+    try:
+        await raw.execute(TAKE_SETTINGS, (act.org_id,))
+    except psycopg.errors.LockNotAvailable as error:
+        raise ActRefused(f"Writers of {act.org_id} are busy for too long; try again.") from error
+    units = select(o.time_zone, o.currency).where(o.org_id == act.org_id)
+    row = (await act.transaction.connection.execute(units)).one()
+    return _Units(row.time_zone, row.currency)
+
+
+async def _require_no_costs(act: Act, currency: str) -> None:
+    e, h = events.c, event_hourly.c
+    some = select(
+        exists().where(h.org_id == act.org_id, h.cost_nanos != 0)
+        | exists().where(e.org_id == act.org_id, e.cost_nanos != 0)
+    )
+    if await act.transaction.connection.scalar(some):
         raise ActRefused(
-            f"The {' and '.join(settings).replace('_', ' ')} of {act.org_id} cannot change any "
-            "more: its days and costs are counted in it since its first event."
+            f"The currency of {act.org_id} cannot change any more: it has events with costs, which "
+            f"are summed in {currency}. An organisation without costs may change it."
         )
 
 

@@ -75,7 +75,8 @@ def tracing(traces: Traces | None) -> ConcernFor:
             call.span = traces.open_span(name, call.metadata)
 
         def leave(call: Call, failure: Failure | None) -> None:
-            traces.close_span(call.span, "OK" if failure is None else failure.code.name)
+            code = "OK" if failure is None else failure.code.name
+            traces.close_span(call.span, code, call.org)
 
         return Concern(enter=enter, leave=leave)
 

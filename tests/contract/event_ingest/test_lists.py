@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ from google.type.interval_pb2 import Interval
 from footfall.events.v1 import event_ingest_pb2 as pb
 from tests.ingesting import Caller, Ingest, at, event, refusal
 from tests.organisations import Organisation
+from tests.storing import event_at
 
 HOUR = 3600.0
 
@@ -81,6 +83,37 @@ def test_a_page_never_outgrows_a_message(backend: Caller) -> None:
     assert 0 < len(page.events) < 60
     assert page.next_page_token
     assert len(backend.listed(page_size=1000)) == 60
+
+
+def test_large_events_of_a_type_are_all_listed_whatever_hour_they_are_of(backend: Caller) -> None:
+    """A page that is full of bytes ends in the middle of its hours, and the next one goes on."""
+    big = '{"text":"' + "x" * 60_000 + '"}'
+    sent = [event(properties_json=big, occurred_at=at(number * HOUR / 4)) for number in range(120)]
+    for start in range(0, 120, 40):
+        assert set(backend.verdicts(*sent[start : start + 40])) == {"ACCEPTED"}
+    expected = [one.event_id for one in sent]
+    for request in ({"types": [sent[0].type]}, {}):
+        listed = backend.listed(page_size=1000, **request)
+        assert [one.event_id for one in listed] == expected
+        assert {one.properties_json for one in listed} == {big}
+
+
+@pytest.mark.parametrize("page_size", [1, 3, 7, 100])
+@pytest.mark.parametrize("change", ["2024-04-06T15:00Z", "2024-10-05T15:30Z"])
+def test_where_the_clocks_move_by_half_an_hour_each_event_is_listed_once(
+    backend: Caller, acme: Organisation, change: str, page_size: int
+) -> None:
+    """On Lord Howe, where one local hour then takes half an hour or an hour and a half."""
+    acme.set("time_zone", "Australia/Lord_Howe")
+    acme.set("retention_days", None)
+    middle = datetime.fromisoformat(change)
+    moments = [middle + timedelta(minutes=minutes) for minutes in range(-150, 150, 10)]
+    sent = [event_at(moment) for moment in moments]
+    assert set(backend.verdicts(*sent)) == {"ACCEPTED"}
+    expected = [one.event_id for one in reversed(sent)]
+    for bounds in ({}, {"interval": Interval(end_time=sent[-1].occurred_at)}):
+        listed = backend.listed(page_size=page_size, types=[sent[0].type], **bounds)
+        assert [one.event_id for one in listed] == expected[len(bounds) :]
 
 
 def test_a_negative_page_size_is_refused(backend: Caller) -> None:

@@ -192,6 +192,19 @@ def test_members_write_as_themselves_and_read_their_own(
     assert len(backend.listed()) == 2
 
 
+def test_an_id_that_another_member_has_sent_is_a_conflict(
+    ingest: Ingest, acme: Organisation, backend: Caller
+) -> None:
+    """Though neither said a user: who sends it is what the event says. A retry is a duplicate."""
+    mia, milo = ingest.caller(acme, "mia"), ingest.caller(acme, "milo")
+    sent = event()
+    assert mia.verdicts(sent) == ["ACCEPTED"]
+    assert mia.verdicts(sent) == ["DUPLICATE"]
+    assert milo.verdicts(sent) == ["CONFLICT"]
+    assert backend.verdicts(sent) == ["CONFLICT"]
+    assert {one.user_id for one in backend.listed()} == {"mia"}
+
+
 def test_a_replay_judges_by_what_the_sender_might_do(
     ingest: Ingest, acme: Organisation, backend: Caller
 ) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from grpc_requests import Client
 
 SERVICE = "footfall.events.v1.EventIngestService"
+INSIGHT = "footfall.insights.v1.InsightService"
 
 
-def main(address: str, key: str) -> None:
-    client = Client.get_by_endpoint(address)
+def main(address: str, key: str, insight_address: str) -> None:
+    client, insight = (Client.get_by_endpoint(one) for one in (address, insight_address))
     metadata = [("authorization", f"Bearer {key}")]
     batches = [{"batch_number": n, "events": [{"type": "login"}]} for n in (1, 2, 3)]
     answers = {
@@ -21,6 +22,8 @@ def main(address: str, key: str) -> None:
         ),
         "list": _ask(client, "ListEvents", {"page_size": 10}, metadata),
         "stream": list(_ask(client, "StreamEvents", batches, metadata)),
+        "insights": insight.request(INSIGHT, "GenerateInsights", {}, metadata=metadata),
+        "settings": insight.request(INSIGHT, "GetDetectorSettings", {}, metadata=metadata),
     }
     print(json.dumps(answers))
 

@@ -1,7 +1,7 @@
 // A client in another language that knows nothing but the address: it asks the server what it speaks.
 const grpc = require("@grpc/grpc-js");
 const { GrpcReflection } = require("grpc-js-reflection-client");
-const [address, key] = process.argv.slice(2);
+const [address, key, insightAddress] = process.argv.slice(2);
 
 async function main() {
   const reflection = new GrpcReflection(address, grpc.ChannelCredentials.createInsecure());
@@ -11,6 +11,9 @@ async function main() {
   const options = { keepCase: true, enums: String, longs: String, defaults: true };
   const Service = events.getPackageObject(options).footfall.events.v1.EventIngestService;
   const credentials = grpc.ChannelCredentials.createInsecure();
+  const other = new GrpcReflection(insightAddress, credentials);
+  const insights = await other.getDescriptorBySymbol("footfall.insights.v1.InsightService");
+  const Insight = insights.getPackageObject(options).footfall.insights.v1.InsightService;
   const metadata = new grpc.Metadata();
   metadata.set("authorization", `Bearer ${key}`);
   const service = new Service(address, credentials);
@@ -32,6 +35,9 @@ async function main() {
       stream.write({ batch_number, events: [{ type: "login", user_id: "js" }] });
     stream.end();
   });
+  const insight = new Insight(insightAddress, credentials);
+  out.insights = await call(insight, "GenerateInsights", {});
+  out.settings = await call(insight, "GetDetectorSettings", {});
   console.log(JSON.stringify(out));
 }
 main().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

@@ -147,14 +147,34 @@ def test_people_get_words_and_tables(footfall: Footfall) -> None:
     assert "owner" in footfall("member", "list", "--org", org_id).stdout
 
 
-def test_time_zone_and_currency_are_fixed_by_the_first_event(
-    footfall: Footfall, organisation: Organisation
+def test_a_time_zone_may_change_and_a_currency_until_the_first_cost(
+    footfall: Footfall, organisation: Organisation, database: MigratedDatabase
 ) -> None:
-    footfall.json("org", "update", organisation.org_id, "--currency", "EUR")
+    org_id = organisation.org_id
     _add_event(organisation)
-    for change in (("--currency", "CHF"), ("--time-zone", "Asia/Tokyo")):
-        assert "cannot change" in footfall.refusal("org", "update", organisation.org_id, *change)
-    footfall.json("org", "update", organisation.org_id, "--name", "Other")
+    footfall.json("org", "update", org_id, "--currency", "EUR", "--time-zone", "Asia/Tokyo")
+    assert database.execute("SELECT time_zone, currency FROM app.organisations") == [
+        ("Asia/Tokyo", "EUR")
+    ]
+    database.execute("UPDATE app.events SET cost_nanos = 1")
+    refusal = footfall.refusal("org", "update", org_id, "--currency", "CHF")
+    assert "cannot change any more: it has events with costs" in " ".join(refusal.split())
+    footfall.json("org", "update", org_id, "--currency", "EUR", "--name", "Other")
+    footfall.json("org", "update", org_id, "--time-zone", "Europe/Berlin")
+
+
+def test_a_rebuild_counts_the_events_that_there_are(
+    footfall: Footfall, organisation: Organisation, database: MigratedDatabase
+) -> None:
+    org_id = organisation.org_id
+    for _ in range(3):
+        _add_event(organisation)
+    for _ in range(2):
+        assert footfall.json("rebuild", "--org", org_id) == {"org_id": str(org_id), "events": 3}
+        assert database.execute("SELECT sum(events) FROM app.event_hourly") == [(3,)]
+    assert footfall("rebuild", "--org", org_id).stdout == "Counted 3 events anew.\n"
+    assert audited(database) == [("organisation.rebuild", str(org_id))] * 3
+    assert "There is no organisation" in footfall.refusal("rebuild", "--org", uuid4())
 
 
 def test_an_organisation_is_deleted_with_all_but_its_audit_log_and_its_neighbours_stay(

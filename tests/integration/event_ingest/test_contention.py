@@ -13,7 +13,7 @@ import pytest
 from services.event_ingest import group_commit
 from services.event_ingest.event_types.rules import BUILT_IN
 from services.event_ingest.events import wire
-from services.event_ingest.events.rules import NewEvent, Outcome
+from services.event_ingest.events.rules import NewEvent, Outcome, Units
 from services.event_ingest.events.rules import Organisation as Known
 from services.event_ingest.store import Group, store
 from shared.arrays import Packed
@@ -24,6 +24,7 @@ from tests.organisations import Organisation
 from tests.storing import NAMES
 
 EVENTS = 200
+UNITS = Units("UTC", "USD")
 
 
 def admitted(organisation: Organisation, count: int) -> list[NewEvent]:
@@ -65,7 +66,7 @@ async def test_whatever_order_events_come_in_they_are_stored_in_one(
     watched.raw_transaction = writer.raw_transaction  # type: ignore[method-assign]
     for _ in range(3):
         in_some_order = random.sample(events, EVENTS)
-        group = Group(Tenant(organisation.org_id, "ingest"), "UTC", in_some_order)
+        group = Group(Tenant(organisation.org_id, "ingest"), UNITS, in_some_order)
         await store(watched, [group])
     assert len(sent) == 3
     assert len(set(sent)) == 1
@@ -82,7 +83,7 @@ async def test_a_flush_that_is_never_answered_holds_up_no_later_one(
     tenant = Tenant(organisation.org_id, "ingest")
     first, second = admitted(organisation, 2)
     with pytest.raises(DatabaseAway):
-        await commit.store(tenant, "UTC", first)
-    assert isinstance(await commit.store(tenant, "UTC", second), Outcome)
+        await commit.store(tenant, UNITS, first)
+    assert isinstance(await commit.store(tenant, UNITS, second), Outcome)
     await commit.close()
     await flushing

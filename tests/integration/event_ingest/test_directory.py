@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from services.event_ingest.directory import Directory
 from services.event_ingest.event_types.rules import BUILT_IN
 from shared.database import Database, Tenant, Transaction
 from shared.errors import DatabaseAway, NotFound, Overloaded
+from shared.schema import logins
 from tests.credentials import StoodClock
 from tests.organisations import Organisation, add_organisation
 from tests.postgres import MigratedDatabase
@@ -72,6 +73,30 @@ def register(organisation: Organisation, type_id: int, name: str, schema: str = 
     )
 
 
+_LOG = """
+INSERT INTO app.event_log (org_id, event_ids, type_ids, logged_at)
+SELECT %s, array_agg(gen_random_uuid()), '{1}', %s FROM generate_series(1, %s)
+"""
+
+
+def log(organisation: Organisation, events: int, *, logged_at: datetime) -> None:
+    """So many events of one commit; when they happened is not in the log."""
+    organisation.database.execute(_LOG, organisation.org_id, logged_at, events)
+
+
+@contextmanager
+def a_running_transaction(
+    database: MigratedDatabase,
+) -> Iterator[Callable[[Organisation, int, datetime], None]]:
+    """Which logs and commits at its end: what it says is seen late, at an early position."""
+    with database.connect(logins.OWNER) as connection, connection.transaction():
+
+        def logged(organisation: Organisation, events: int, logged_at: datetime) -> None:
+            connection.execute(_LOG, (organisation.org_id, logged_at, events))
+
+        yield logged
+
+
 def take_away(database: MigratedDatabase) -> None:
     """Refuse connections and end those there are."""
     with psycopg.connect(database.admin_url, dbname="postgres", autocommit=True) as admin:
@@ -113,23 +138,35 @@ async def test_it_knows_settings_and_types(
 async def test_the_events_of_the_day_are_counted_where_there_is_a_quota(
     directory: Directory, organisation: Organisation, clock: StoodClock
 ) -> None:
-    """The day begins at midnight in the zone of the organisation."""
+    """By receipt, from midnight in the zone of the organisation, whenever they happened."""
     organisation.set("time_zone", "Asia/Tokyo")
     tokyo = clock.now().astimezone(UTC) + timedelta(hours=9)
     midnight = datetime(tokyo.year, tokyo.month, tokyo.day, tzinfo=UTC) - timedelta(hours=9)
-    for hours, events in ((-1, 5), (0, 7), (1, 11)):
-        organisation.database.execute(
-            "INSERT INTO app.event_hourly (org_id, hour, type_id, feature, events, cost_nanos)"
-            " VALUES (%s, %s, 1, '', %s, 0)",
-            organisation.org_id,
-            midnight + timedelta(hours=hours),
-            events,
-        )
-    assert (await directory.get(organisation.org_id)).events_today == 0
+    log(organisation, 5, logged_at=midnight - timedelta(hours=1))
+    log(organisation, 7, logged_at=midnight)
+    log(organisation, 11, logged_at=clock.now())
+    assert (await directory.get(organisation.org_id)).intake is None
     organisation.set("events_per_day", 100)
-    clock.advance(1.5)
-    known = await directory.refreshed(organisation.org_id)
-    assert (known.events_per_day, known.events_today) == (100, 18)
+
+    async def received() -> int:
+        clock.advance(1.5)
+        known = await directory.refreshed(organisation.org_id)
+        assert known.intake is not None
+        assert known.exceeds_quota(101 - known.intake.events)
+        assert not known.exceeds_quota(100 - known.intake.events)
+        return known.intake.events
+
+    assert await received() == 18
+    log(organisation, 2, logged_at=clock.now())
+    assert await received() == 20
+    with a_running_transaction(organisation.database) as logged:
+        logged(organisation, 3, clock.now())
+        log(organisation, 4, logged_at=clock.now())  # beyond the horizon, and counted all the same
+        assert await received() == 24
+    assert await received() == 27
+    assert await received() == 27
+    clock.advance(24 * 3600)
+    assert await received() == 0
 
 
 async def test_nobody_waits_for_what_is_known_and_nothing_is_older_than_five_seconds(

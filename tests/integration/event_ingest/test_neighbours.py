@@ -11,7 +11,7 @@ from grpc import StatusCode
 from services.event_ingest.event_types.rules import BUILT_IN
 from services.event_ingest.events import wire
 from services.event_ingest.events.errors import InvalidProperties, StorageBehind
-from services.event_ingest.events.rules import NewEvent, Outcome, Verdict
+from services.event_ingest.events.rules import NewEvent, Outcome, Units, Verdict
 from services.event_ingest.events.rules import Organisation as Known
 from services.event_ingest.group_commit import GroupCommit
 from services.event_ingest.store import Group, Stored, store
@@ -22,6 +22,7 @@ from tests.organisations import Organisation
 from tests.storing import NAMES, stored_ids
 
 UNWANTED = "mallory"
+UNITS = Units("UTC", "USD")
 
 
 def forbid(organisation: Organisation) -> None:
@@ -61,7 +62,7 @@ async def test_a_fault_of_the_tables_is_not_blamed_on_the_event(
     organisation.database.execute(fault)
     timeless = admitted(organisation, "mia", event_id=str(uuid4()))
     with pytest.raises(StorageBehind):
-        await store(writer, [Group(Tenant(organisation.org_id, "ingest"), "UTC", timeless)])
+        await store(writer, [Group(Tenant(organisation.org_id, "ingest"), UNITS, timeless)])
     assert code_of(StorageBehind) is StatusCode.UNAVAILABLE
     assert StorageBehind().retry_after
 
@@ -71,7 +72,7 @@ async def test_the_neighbours_of_a_refused_event_are_stored_in_every_group(
 ) -> None:
     forbid(organisation)
     groups = [
-        Group(Tenant(one.org_id, "ingest"), "UTC", admitted(one, *users))
+        Group(Tenant(one.org_id, "ingest"), UNITS, admitted(one, *users))
         for one, users in (
             (organisation, ["mia"] * 5 + [UNWANTED] + ["milo"] * 5 + [UNWANTED]),
             (other_organisation, ["mia"] * 3),
@@ -95,7 +96,7 @@ async def test_a_flush_of_many_callers_fails_only_who_sent_what_is_refused(
         for one in (organisation, other_organisation)
         for new in admitted(one, "mia", UNWANTED, "milo")
     ]
-    waiting = [asyncio.create_task(commit.store(tenant, "UTC", new)) for tenant, new in sent]
+    waiting = [asyncio.create_task(commit.store(tenant, UNITS, new)) for tenant, new in sent]
     await asyncio.sleep(0)  # all are queued before the first flush
     flushing = asyncio.create_task(commit.run())
     outcomes = await asyncio.gather(*waiting)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from types import MappingProxyType
+from uuid import UUID
 
 from services.event_ingest.event_types.errors import (
     BuiltInStays,
@@ -136,6 +137,7 @@ def _pairs(name: str) -> frozenset[str]:
 class EventType:
     """A type as its organisation sees it."""
 
+    org_id: UUID
     type_id: int
     name: str
     description: str = ""
@@ -154,8 +156,12 @@ class EventType:
 
     @property
     def etag(self) -> str:
-        """Changes with every change; opaque, so that nobody counts on what it is made of."""
-        return hashlib.blake2b(f"{self.name}/{self.version}".encode(), digest_size=8).hexdigest()
+        """Changes with every change, and fits no other organisation's type of that name.
+
+        Opaque, so that nobody counts on what it is made of.
+        """
+        version = f"{self.org_id}/{self.name}/{self.version}"
+        return hashlib.blake2b(version.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +200,15 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def built_in_type(name: str) -> EventType:
+def built_in_type(org_id: UUID, name: str) -> EventType:
     """A built-in type as it comes."""
     rule = BUILT_IN[name]
-    return EventType(rule.type_id, name, default_impact=rule.impact)
+    return EventType(org_id, rule.type_id, name, default_impact=rule.impact)
 
 
-def register(definition: Definition, type_id: int) -> EventType:
+def register(org_id: UUID, definition: Definition, type_id: int) -> EventType:
     """A new type of the organisation's own."""
-    return _defined(EventType(type_id, definition.name, version=1), definition)
+    return _defined(EventType(org_id, type_id, definition.name, version=1), definition)
 
 
 def change(known: EventType, wanted: Change) -> EventType:
@@ -229,12 +235,14 @@ def deprecate(known: EventType, wanted: Deprecation) -> EventType:
     return replace(known, deprecated=True, refuse_from=wanted.refuse_from, version=version)
 
 
-def page(own: Sequence[EventType], after: str, size: int) -> tuple[list[EventType], bool]:
+def page(
+    org_id: UUID, own: Sequence[EventType], after: str, size: int
+) -> tuple[list[EventType], bool]:
     """The types that follow a name, by name, and whether there are more.
 
     `own` are those that the organisation registered or changed, from there on and enough of them.
     """
-    types = {name: built_in_type(name) for name in BUILT_IN if name > after}
+    types = {name: built_in_type(org_id, name) for name in BUILT_IN if name > after}
     types.update((one.name, one) for one in own)
     following = [types[name] for name in sorted(types)]
     shown, taken = 0, 0

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter
 from services.event_ingest.directory import Directory
 from services.event_ingest.events import rules
 from services.event_ingest.events.errors import EventConflict, InvalidEvent, UnknownEventType
+from services.event_ingest.events.queries import select_hashes
 from services.event_ingest.events.rules import (
     Arrival,
     NewEvent,
@@ -28,10 +29,10 @@ from services.event_ingest.events.rules import (
 )
 from services.event_ingest.group_commit import GroupCommit
 from services.event_ingest.rejected.usecases import WRITER, choose_for_replay, drop, keep
-from services.event_ingest.store import Group, Stored, store
+from services.event_ingest.store import Stored
 from shared import ids
 from shared.database import Database, Tenant
-from shared.errors import InvalidField, QuotaExhausted, QuotaViolation
+from shared.errors import FootfallError, InvalidField, Overloaded, QuotaExhausted, QuotaViolation
 from shared.identity.identity import Identity
 from shared.rpc.acknowledging import Ending, acknowledged
 
@@ -46,6 +47,14 @@ class Ingestion:
     directory: Directory
     writer: GroupCommit
     counters: Mapping[Verdict, Counter]
+    rejected_bytes_per_day: int
+    """Of refused events, how much is kept per organisation."""
+
+    async def keep(
+        self, caller: Identity, refused: Sequence[tuple[Arrival, FootfallError]]
+    ) -> None:
+        """Commit refused events as they were sent."""
+        await keep(self.database, caller, refused, bytes_per_day=self.rejected_bytes_per_day)
 
 
 def verdict_counters(registry: CollectorRegistry) -> Mapping[Verdict, Counter]:
@@ -56,18 +65,19 @@ def verdict_counters(registry: CollectorRegistry) -> Mapping[Verdict, Counter]:
 
 async def ingest_event(ingestion: Ingestion, arrival: Arrival, caller: Identity) -> Result:
     """Store one event through the group commit. Raises what a refusal is."""
-    organisation = await _organisation(ingestion, caller, 1)
+    organisation = await _organisation(ingestion, caller)
     try:
         admitted = await _admitted(ingestion, arrival, organisation)
     except InvalidEvent as error:
-        await keep(ingestion.database, caller, [(arrival, error)])
+        await ingestion.keep(caller, [(arrival, error)])
         ingestion.counters[Verdict.REJECTED].inc()
         raise
     tenant = Tenant(caller.org_id, WRITER)
-    stored = await ingestion.writer.store(tenant, organisation.time_zone, admitted)
-    result = _result(arrival, admitted, stored)
+    await _check_quota(ingestion, organisation, tenant, [admitted])
+    stored = await ingestion.writer.store(tenant, organisation.units, admitted)
+    result = _result(ingestion, organisation, (arrival, admitted, stored))
     if result.error is not None:
-        await keep(ingestion.database, caller, [(arrival, result.error)])
+        await ingestion.keep(caller, [(arrival, result.error)])
     ingestion.counters[result.verdict].inc()
     if result.error is not None:
         raise result.error
@@ -90,7 +100,7 @@ async def ingest_events(
         if result.error is not None
     ]
     if refused:
-        await keep(ingestion.database, caller, refused)
+        await ingestion.keep(caller, refused)
     for verdict, count in Tally(result.verdict for result in results).items():
         ingestion.counters[verdict].inc(count)
     return results
@@ -146,7 +156,7 @@ async def _take_in(
     ingestion: Ingestion, arrivals: Sequence[Arrival], caller: Identity
 ) -> list[Result]:
     """Admit and store; refused events are in the results and kept nowhere yet."""
-    organisation = await _organisation(ingestion, caller, len(arrivals))
+    organisation = await _organisation(ingestion, caller)
     results: dict[int, Result] = {}
     admitted: dict[int, NewEvent] = {}
     for index, arrival in enumerate(arrivals):
@@ -158,24 +168,36 @@ async def _take_in(
             await asyncio.sleep(0)  # large events take their time, and others want to be served
     if admitted:
         tenant = Tenant(caller.org_id, WRITER)
-        group = Group(tenant, organisation.time_zone, list(admitted.values()))
-        (outcomes,) = await store(ingestion.database, [group])
+        events = list(admitted.values())
+        await _check_quota(ingestion, organisation, tenant, events)
+        outcomes = await ingestion.writer.store_batch(tenant, organisation.units, events)
         for (index, event), stored in zip(admitted.items(), outcomes, strict=True):
-            results[index] = _result(arrivals[index], event, stored)
+            results[index] = _result(ingestion, organisation, (arrivals[index], event, stored))
     return [results[index] for index in range(len(arrivals))]
 
 
-async def _organisation(ingestion: Ingestion, caller: Identity, count: int) -> Organisation:
+async def _organisation(ingestion: Ingestion, caller: Identity) -> Organisation:
     directory = ingestion.directory
-    organisation = directory.cached(caller.org_id) or await directory.get(caller.org_id)
-    quota = organisation.events_per_day
-    if quota is not None and organisation.events_today + count > quota:
-        raise QuotaExhausted(
-            quota=[QuotaViolation(f"org:{caller.org_id}", f"{quota} events a day")],
-            retry_after=60.0,
-            limit="org_events_per_day",
-        )
-    return organisation
+    return directory.cached(caller.org_id) or await directory.get(caller.org_id)
+
+
+async def _check_quota(
+    ingestion: Ingestion, organisation: Organisation, tenant: Tenant, events: Sequence[NewEvent]
+) -> None:
+    """Refuse what goes beyond the day's quota; what is stored already does not count."""
+    if not organisation.exceeds_quota(len(events)):
+        return
+    stored = await select_hashes(ingestion.database, tenant, events)
+    new = {event.event_id for event in events} - stored.keys()
+    if not new or not organisation.exceeds_quota(len(new)):
+        return
+    raise QuotaExhausted(
+        quota=[
+            QuotaViolation(f"org:{tenant.org_id}", f"{organisation.events_per_day} events a day")
+        ],
+        retry_after=60.0,
+        limit="org_events_per_day",
+    )
 
 
 async def _admitted(ingestion: Ingestion, arrival: Arrival, organisation: Organisation) -> NewEvent:
@@ -186,7 +208,10 @@ async def _admitted(ingestion: Ingestion, arrival: Arrival, organisation: Organi
         return arrival.admit(await ingestion.directory.refreshed(organisation.org_id))
 
 
-def _result(arrival: Arrival, admitted: NewEvent, stored: Stored) -> Result:
+def _result(
+    ingestion: Ingestion, organisation: Organisation, one: tuple[Arrival, NewEvent, Stored]
+) -> Result:
+    arrival, admitted, stored = one
     event_id = arrival.event_id or ids.text(admitted.event_id)
     if isinstance(stored, Outcome):
         if stored.verdict is not Verdict.CONFLICT:
@@ -194,6 +219,8 @@ def _result(arrival: Arrival, admitted: NewEvent, stored: Stored) -> Result:
         return Result(event_id, Verdict.CONFLICT, _conflict(admitted, stored))
     if isinstance(stored, InvalidField):
         return Result(event_id, Verdict.REJECTED, stored)
+    if isinstance(stored, Overloaded):  # it may count in other units now
+        ingestion.directory.forget(organisation.org_id)
     raise stored
 
 

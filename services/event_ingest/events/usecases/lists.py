@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
-from services.event_ingest.events import queries
+from services.event_ingest.events import queries, rules
 from services.event_ingest.events.rules import (
     Cursor,
     EventFilter,
@@ -31,7 +32,13 @@ async def list_events(
     where = for_caller(query, organisation, caller)
     async with ingestion.database.tenant_transaction(caller.tenant) as transaction:
         rows = await _listed(transaction, caller.org_id, where, before, size + 1)
-    return Page(rows[:size], len(rows) > size, organisation)
+    shown = list(takewhile(_is_whole, rows[:size]))
+    return Page(shown, len(rows) > len(shown), organisation)
+
+
+def _is_whole(row: StoredRow) -> bool:
+    """Whether it came with its data; else the page is full before it."""
+    return bool(row["bytes_before"] < rules.MAX_LISTED_BYTES)
 
 
 async def _listed(
@@ -51,16 +58,18 @@ async def _listed(
     # deleted since, so a look may come back with less than asked for while there is more below.
     rows: list[StoredRow] = []
     until = before[0] if before else where.until or _FAR
-    while len(rows) < limit:
+    while len(rows) < limit and (not rows or _is_whole(rows[-1])):
         hours = await queries.select_hours_of_types(
             connection, org_id, where=where, until=until, limit=limit
         )
         if not hours:
             break
+        hours = rules.apart(hours)
         rows += await queries.select_events_in_hours(
             connection, org_id, hours, where=where, before=before, limit=limit - len(rows)
         )
         until = hours[-1] - _TICK
+        where = replace(where, until=min(where.until or _FAR, hours[-1]))
     return rows
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
+from struct import Struct
 from typing import Any
 
 import orjson
+from google.protobuf import struct_pb2
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct, Value
 from google.type.money_pb2 import Money
 
 from footfall.events.v1 import event_pb2
@@ -39,6 +41,10 @@ _NANOS = 1_000_000_000
 _MIN_SECONDS = -62_135_596_800  # the first second of the year 1
 _MAX_SECONDS = 253_402_300_799  # the last second of the year 9999
 _MAX_POINTS = 1_000_000
+_NAME, _TEXT, _LONGEST_DAYS = 64, 128, 36_500  # as the proto says
+_SURELY_SHORT = 65_536 // 4  # a character takes at most four bytes
+_IS_UUID = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+_HASH = Struct(">q").unpack
 _EXACT = 2.0**53  # beyond it a double is no exact integer
 _MESSAGE_BYTES = 3 * 1024 * 1024  # clients take 4 MiB unless they say otherwise
 Batch = IngestEventsRequest | StreamEventsRequest
@@ -85,8 +91,9 @@ def from_request(request: IngestEventRequest, checks: Rules, caller: Identity) -
 
 
 def from_batch(request: Batch, checks: Rules, caller: Identity) -> list[Sent]:
-    """The events of a batch, checked against the rules of the proto in one call."""
-    broken = checks.by_item(request, "events")
+    """The events of a batch, checked against the rules of the proto in one call if need be."""
+    plain = all(map(is_plain, request.events))
+    broken = {} if plain else checks.by_item(request, "events")
     now_us, writes_as = _now_us(), _writes_as(caller)
     if not broken:
         return [Sent(event, now_us, writes_as) for event in request.events]
@@ -112,6 +119,27 @@ def from_kept(kept: Sequence[tuple[bytes, datetime, str | None]], checks: Rules)
     ]
 
 
+def is_plain(event: event_pb2.Event) -> bool:
+    """Whether an event breaks no rule of the proto for certain, at a fifth of the validator's cost.
+
+    Of the others, and of all with a context or a detail, the validator tells.
+    """
+    return (
+        0 < len(event.type) <= _NAME
+        and len(event.user_id) <= _TEXT
+        and len(event.session_id) <= _TEXT
+        and len(event.client_id) <= _TEXT
+        and len(event.feature) <= _TEXT
+        and len(event.section) <= _TEXT
+        and len(event.competency_area) <= _NAME
+        and len(event.properties_json) <= _SURELY_SHORT
+        and 0 <= event.retention_days <= _LONGEST_DAYS
+        and (not (event_id := event.event_id) or _IS_UUID(event_id) is not None)
+        and not event.HasField("context")
+        and event.WhichOneof("detail") is None
+    )
+
+
 def _now_us() -> int:
     return time.time_ns() // 1000
 
@@ -127,9 +155,10 @@ def to_new_event(
 
     Raises InvalidEvent, or the subclass that says why the event is refused.
     """
-    event_id, content = _identity(event, received_us)
+    event_id, content = _identity(event, received_us, writes_as)
     if b"\0" in content:
         _refuse_nul(event)
+    (content_hash,) = _HASH(blake2b(content, digest_size=8).digest())
     rule = rules.known_type(event.type, organisation, received_us)
     place_us, occurred_us = _times(event, event_id, organisation, received_us)
     amount, currency = _revenue(event)
@@ -139,7 +168,7 @@ def to_new_event(
         place_us,
         occurred_us,
         received_us,
-        int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), signed=True),
+        content_hash,
         rule.type_id,
         _impact(event, rule),
         event.retention_days or None,
@@ -155,35 +184,44 @@ def to_new_event(
     )
 
 
-def _identity(event: event_pb2.Event, received_us: int) -> tuple[bytes, bytes]:
+def _identity(
+    event: event_pb2.Event, received_us: int, writes_as: str | None
+) -> tuple[bytes, bytes]:
     """The id, and the canonical bytes of what the client sent beside it.
 
-    What the server fills in comes after this, so that a retry without `occurred_at` is the same
-    content, and one with another time is not.
+    Times that the server fills in come after this, so that a retry without `occurred_at` is the
+    same content, and one with another time is not. The member who sends it is part of what it says.
     """
     text = event.event_id
-    if not text:
-        return ids.uuid7(received_us // 1000), event.SerializeToString(deterministic=True)
-    if text != (lower := text.lower()):
+    if text and text != (lower := text.lower()):
         event.event_id = lower
-    return bytes.fromhex(text.replace("-", "")), event.SerializeToString(deterministic=True)
+    event_id = bytes.fromhex(text.replace("-", "")) if text else ids.uuid7(received_us // 1000)
+    if not writes_as or event.user_id:
+        return event_id, event.SerializeToString(deterministic=True)
+    event.user_id = writes_as
+    content = event.SerializeToString(deterministic=True)
+    event.user_id = ""  # what is refused is kept as it was sent
+    return event_id, content
 
 
 def _times(
     event: event_pb2.Event, event_id: bytes, organisation: Organisation, received_us: int
 ) -> tuple[int, int]:
     """The place of the id, and when the event happened."""
+    oldest_us, latest_us = organisation.oldest_us(received_us), received_us + rules.FUTURE_US
     in_id = ids.id_time_ms(event_id)
     place_us = (ids.TIMELESS_MS if in_id is None else in_id) * 1000
-    if in_id is not None:
+    if in_id is not None and not oldest_us <= place_us <= latest_us:
         rules.check_time(place_us, "event_id", organisation, received_us)
     if not event.HasField("occurred_at"):
         return place_us, received_us if in_id is None else place_us
     moment = event.occurred_at
-    if not (0 <= moment.nanos < _NANOS and _MIN_SECONDS <= moment.seconds <= _MAX_SECONDS):
+    seconds, nanos = moment.seconds, moment.nanos
+    if not (0 <= nanos < _NANOS and _MIN_SECONDS <= seconds <= _MAX_SECONDS):
         raise refuse(InvalidEvent, "occurred_at", "must be a valid time of the years 1 to 9999")
-    occurred_us = moment.seconds * _MICROS + moment.nanos // 1000
-    rules.check_time(occurred_us, "occurred_at", organisation, received_us)
+    occurred_us = seconds * _MICROS + nanos // 1000
+    if not oldest_us <= occurred_us <= latest_us:
+        rules.check_time(occurred_us, "occurred_at", organisation, received_us)
     return place_us, occurred_us
 
 
@@ -262,7 +300,8 @@ def _properties(event: event_pb2.Event, rule: EventTypeRule) -> tuple[str, dict[
     if form is None:
         return None
     if form == "properties_json":
-        return event.properties_json, rules.parse_properties(event.properties_json, rule)
+        sent = event.properties_json
+        return sent, rules.parse_properties(sent, rule)
     try:
         value = _from_struct(event.properties)
         text = _dumps(value)
@@ -275,11 +314,11 @@ def _properties(event: event_pb2.Event, rule: EventTypeRule) -> tuple[str, dict[
     return text, rules.check_properties(value, rule)
 
 
-def _from_struct(struct: Struct) -> dict[str, Any]:
+def _from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     return {name: _from_value(value) for name, value in struct.fields.items()}
 
 
-def _from_value(value: Value) -> Any:
+def _from_value(value: struct_pb2.Value) -> Any:
     """As JSON has it, whole numbers without a fraction; ValueError for what JSON cannot say."""
     match value.WhichOneof("kind"):
         case "number_value":

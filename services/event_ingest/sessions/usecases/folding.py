@@ -1,8 +1,8 @@
-"""Folding the commit log into sessions.
+"""Folding the commit log into sessions, and into the counters by feature and client.
 
-A fold reads the log from the organisation's cursor on, works its events into the sessions that they
-touch and moves the cursor, in one transaction that holds the cursor's row: each event counts once,
-whoever dies, and however many workers there are.
+A fold reads the log from the organisation's cursor on, works its events into the sessions and
+counters that they touch and moves the cursor, in one transaction that holds the cursor's row: each
+event counts once, whoever dies, and however many workers there are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.event_ingest.roll_ups.queries import upsert_counts
 from services.event_ingest.sessions import queries
 from services.event_ingest.sessions.rules import Key, Repair, Session, Span, Split
 from shared.database import Database, RawConnection, Tenant
@@ -36,7 +37,7 @@ class HeldElsewhere(Exception):
 
 
 async def fold(database: Database, org_id: UUID) -> Fold | None:
-    """Work the next piece of an organisation's log into its sessions; None when none is left.
+    """Work the next piece of an organisation's log in; None when none is left.
 
     Raises HeldElsewhere when another worker has the log in hand.
     """
@@ -51,6 +52,7 @@ async def fold(database: Database, org_id: UUID) -> Fold | None:
         repairs = {key: Repair(key, events) for key, events in arrivals.items()}
         splits = await _settled(raw, org_id, repairs, batch.position)
         await _write(raw, org_id, repairs, splits)
+        await upsert_counts(raw, org_id, batch.event_ids)
         await queries.update_cursor(raw, org_id, batch.position)
         return Fold(len(batch.event_ids), batch.logged_at)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -37,6 +38,8 @@ class Follower:
         self._across = across
         self._clock = clock
         self._seen: int | None = None
+        """The last position of the log that was looked at. One that is there, for after a crash
+        Postgres gives ids again that nobody had committed with."""
         self._behind: dict[UUID, float] = {}
         """Each with the time before which it is not tried again."""
 
@@ -60,14 +63,13 @@ class Follower:
     async def _find(self) -> None:
         """At first everyone whose log goes on after the cursor, then whoever has written since."""
         async with self._across.across_tenants() as raw:
-            horizon = await queries.select_horizon(raw)
             if self._seen is None:
-                found = await queries.select_organisations_behind(raw)
-            elif horizon > self._seen:
-                found = await queries.select_organisations_logged(raw, self._seen, horizon)
+                seen = await queries.select_end(raw)
+                found: Collection[UUID] = await queries.select_organisations_behind(raw)
             else:
-                found = []
-        self._seen = horizon
+                logged = await queries.select_organisations_logged(raw, self._seen)
+                seen, found = max(logged.values(), default=self._seen), logged.keys()
+        self._seen = seen
         for org_id in found:
             self._behind.setdefault(org_id, 0.0)
 

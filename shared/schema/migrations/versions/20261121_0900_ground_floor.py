@@ -6,19 +6,12 @@ Revises: none
 
 from alembic import op
 
-from shared.schema.tenancy import IDENTITY_FUNCTIONS, Rows, wall
+from shared.schema.tenancy import CITUS_FIRST, IDENTITY_FUNCTIONS, Rows, wall
 
 revision = "20261121_0900"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-# Only where the citus extension is installed; see docs/operations.md, "More than one machine".
-_CITUS_FIRST = """
-DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') THEN
-  SET LOCAL citus.multi_shard_modify_mode = 'sequential';
-  SET LOCAL citus.enable_local_reference_table_foreign_keys = off; END IF; END $$
-"""
 
 _TABLES = (
     """CREATE TABLE app.organisations (
@@ -343,7 +336,7 @@ END IF; END $$
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.execute(_CITUS_FIRST)
+    op.execute(CITUS_FIRST)
     for statement in (*IDENTITY_FUNCTIONS, *_TABLES):
         op.execute(statement)
     for table, rows in _WALLS.items():

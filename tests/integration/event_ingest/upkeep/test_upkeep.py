@@ -321,10 +321,10 @@ async def test_what_fails_for_one_organisation_is_left_to_the_next_round_and_sto
     other_organisation: Organisation,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    organisation.set("time_zone", "Nowhere/At_All")
     for org in (organisation, other_organisation):
         org.set("retention_days", 30)
         await store(writer, org, [old(40)])
+    organisation.set("time_zone", "Nowhere/At_All")
     await upkeep.keep_up()
     assert count(other_organisation, "events") == 0
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [

@@ -34,6 +34,7 @@ SAMPLE = """
     def downgrade():
         op.execute({downgrade!r})
 """
+FIRST = "20261121_0900"
 GOOD = "ALTER TABLE app.members DROP COLUMN note"
 LOSSY = f"{GOOD}; UPDATE app.members SET role = 'admin'"
 
@@ -82,6 +83,7 @@ def test_a_downgrade_that_loses_data_is_noticed(database: MigratedDatabase, tmp_
 
 
 def test_the_first_migration_has_no_way_back(database: MigratedDatabase) -> None:
+    move(database, migrate._config(), FIRST)
     before = contents(database)
     with pytest.raises(NotImplementedError):
         move(database, migrate._config(), "base")
@@ -164,6 +166,7 @@ def move(database: MigratedDatabase, config: Config, revision: str) -> None:
     )
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        step = command.downgrade if revision in {"-1", "base"} else command.upgrade
+        down = revision in {"-1", FIRST, "base"}
+        step = command.downgrade if down else command.upgrade
         step(config, revision)
         connection.commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,8 @@ from services.event_ingest.event_types.rules import (
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 SIGNUP = Definition("signup", "Somebody came", "{}", Impact.HIGH, 30)
-OWN = rules.register(SIGNUP, 1000)
+ACME, GLOBEX = UUID(int=1), UUID(int=2)
+OWN = rules.register(ACME, SIGNUP, 1000)
 
 
 def back(one: EventType, **sent: object) -> Change:
@@ -44,8 +46,8 @@ def test_there_are_28_built_in_types_under_numbers_that_stay() -> None:
 
 def test_an_impact_that_is_left_out_is_low_or_what_the_type_came_with() -> None:
     silent = replace(SIGNUP, default_impact=Impact.UNSPECIFIED)
-    assert rules.register(silent, 1000).default_impact == Impact.LOW
-    revenue = rules.built_in_type("revenue")
+    assert rules.register(ACME, silent, 1000).default_impact == Impact.LOW
+    revenue = rules.built_in_type(ACME, "revenue")
     changed = rules.change(revenue, back(revenue, definition=replace(silent, name="revenue")))
     assert changed.default_impact == Impact.HIGH
 
@@ -57,6 +59,17 @@ def test_every_change_changes_the_etag() -> None:
     fourth = rules.deprecate(third, Deprecation("signup", third.etag, None))
     assert len({one.etag for one in (first, second, third, fourth)}) == 4
     assert (third.refuse_from, fourth.refuse_from, fourth.deprecated) == (MOMENT, None, True)
+
+
+def test_an_etag_of_another_organisation_is_stale() -> None:
+    """Also for types that both have as they come."""
+    theirs = replace(OWN, org_id=GLOBEX)
+    with pytest.raises(EventTypeStale):
+        rules.change(OWN, back(theirs))
+    with pytest.raises(EventTypeStale):
+        rules.deprecate(OWN, Deprecation("signup", theirs.etag, None))
+    login, same = (rules.built_in_type(org_id, "login") for org_id in (ACME, GLOBEX))
+    assert login.etag != same.etag
 
 
 def test_an_update_leaves_a_deprecated_type_deprecated() -> None:
@@ -90,26 +103,28 @@ def test_a_stale_etag_is_told_before_anything_that_follows_from_it() -> None:
 
 def test_a_built_in_type_stays_whatever_the_etag() -> None:
     with pytest.raises(BuiltInStays):
-        rules.deprecate(rules.built_in_type("login"), Deprecation("login", "other", None))
+        rules.deprecate(rules.built_in_type(ACME, "login"), Deprecation("login", "other", None))
 
 
 @given(st.sets(st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)), st.integers(1, 40))
 def test_pages_hold_every_type_once_and_in_order(names: set[str], size: int) -> None:
-    own = [EventType(1000 + number, name) for number, name in enumerate(sorted(names))]
+    own = [EventType(ACME, 1000 + number, name) for number, name in enumerate(sorted(names))]
     seen: list[str] = []
     more = True
     while more:
         after = seen[-1] if seen else ""
         following = [one for one in own if one.name > after][: size + 1]
-        types, more = rules.page(following, after, size)
+        types, more = rules.page(ACME, following, after, size)
         assert len(types) <= size
         seen += [one.name for one in types]
     assert seen == sorted(names | set(BUILT_IN))
 
 
 def test_a_page_stays_small_however_large_the_schemas() -> None:
-    own = [EventType(1000 + n, f"a{n:04}", properties_schema="x" * 65_536) for n in range(100)]
-    types, more = rules.page(own, "", 100)
+    own = [
+        EventType(ACME, 1000 + n, f"a{n:04}", properties_schema="x" * 65_536) for n in range(100)
+    ]
+    types, more = rules.page(ACME, own, "", 100)
     assert more
     assert 20 < len(types) < 33
 

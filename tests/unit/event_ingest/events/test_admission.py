@@ -99,16 +99,63 @@ def test_members_are_filled_in_and_nobody_else() -> None:
         admit(writes_as="mia", user_id="milo")
 
 
-def test_filling_in_changes_no_content() -> None:
+def test_times_that_are_filled_in_change_no_content() -> None:
     one = str(uuid4())
     hashes = {
         admit(event_id=one).content_hash,
-        admit(event_id=one, writes_as="mia").content_hash,
         wire.to_new_event(
             event_pb2.Event(type="login", event_id=one), ACME, NOW + 5, None
         ).content_hash,
     }
     assert len(hashes) == 1
+
+
+def test_the_member_who_is_filled_in_is_content_as_if_it_had_been_said() -> None:
+    one = str(uuid4())
+    mia = admit(event_id=one, writes_as="mia").content_hash
+    assert mia == admit(event_id=one, writes_as="mia", user_id="mia").content_hash
+    assert mia == admit(event_id=one, user_id="mia").content_hash
+    assert mia != admit(event_id=one, writes_as="milo").content_hash
+    assert mia != admit(event_id=one).content_hash
+
+
+def test_filling_in_leaves_the_event_as_it_was_sent() -> None:
+    """For what is refused is kept, and must say what its sender said."""
+    sent = event_pb2.Event(type="login", event_id=str(uuid4()))
+    before = sent.SerializeToString()
+    wire.to_new_event(sent, ACME, NOW, "mia")
+    assert sent.SerializeToString() == before
+
+
+@pytest.mark.parametrize(
+    ("cost", "kept"),
+    [
+        ({"units": 1_000_000}, 10**15),
+        ({"units": 1_000_000, "nanos": 1}, None),
+        ({"units": 9_223_372_036}, None),
+        ({"nanos": 1}, 1),
+    ],
+)
+def test_a_cost_has_a_bound_that_no_counter_needs_to_fear(
+    cost: dict[str, int], kept: int | None
+) -> None:
+    if kept is not None:
+        assert admit(cost=cost).cost_nanos == kept
+        return
+    with pytest.raises(InvalidEvent) as refused:
+        admit(cost=cost)
+    assert [one.field for one in refused.value.violations] == ["cost"]
+
+
+def test_postgres_refusing_a_number_is_blamed_on_the_cost_if_there_is_one() -> None:
+    def blamed(**fields: Any) -> list[str]:
+        out_of_range = fields.pop("out_of_range", True)
+        error = rules.unstorable(admit(**fields), out_of_range=out_of_range)
+        return [one.field for one in error.violations]
+
+    assert blamed(cost={"units": 1}) == ["cost"]
+    assert blamed(cost={"units": 1}, out_of_range=False) == ["properties"]
+    assert blamed() == ["properties"]
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers(), max_size=5), st.data())

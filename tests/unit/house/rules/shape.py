@@ -13,7 +13,7 @@ SERVICE_FILES = {"__init__", "__main__", "worker"}
 FILE_LINES, FUNCTION_LINES, HANDLER_LINES = 400, 40, 12
 DUMPING_GROUNDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"}
 VAGUE = re.compile(
-    r"^_?process(_(batch|data|event|item|message|request)s?)?$|(Manager|Helper|Helpers|Util|Utils|Processor)$"
+    r"^_?process(_(batch|data|event|item|message|request)s?)?$|((?<!Tier)Manager|Helper|Helpers|Util|Utils|Processor)$"
 )
 SQL_VERBS = re.compile(
     r"^(select|insert|update|delete|upsert|merge|lock|copy|notify|listen|create|drop|truncate)_"

@@ -1,0 +1,1 @@
+"""What `footfall insights` asks, and how the answers look."""

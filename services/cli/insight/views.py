@@ -1,0 +1,173 @@
+"""Insights, profiles and reports for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from footfall.insights.v1.backtest_pb2 import DetectorReport
+from footfall.insights.v1.feed_pb2 import DeliveryState, Feed, FeedDelivery
+from footfall.insights.v1.insight_pb2 import (
+    Insight,
+    InsightState,
+    InsightType,
+    Insufficient,
+    Severity,
+    Subject,
+)
+from footfall.insights.v1.profile_pb2 import BehaviourProfile, CredibilityTrend
+from footfall.insights.v1.signals_pb2 import ClientSignals
+from services.cli.terminal import blocks
+
+_SEVERITY_STYLES = {1: "dim", 2: "yellow", 3: "dark_orange", 4: "bold red"}
+_GAUGE_WIDTH = 24
+_FULL = 100.0
+
+
+def type_name(insight_type: int) -> str:
+    """As people write it: `churn risk`."""
+    return _words(InsightType.Name(InsightType.ValueType(insight_type)), "INSIGHT_TYPE_")
+
+
+def subject_name(subject: Subject) -> str:
+    """Who, and with which feature."""
+    kind = subject.WhichOneof("of")
+    who = {"user_id": f"user {subject.user_id}", "client_id": f"client {subject.client_id}"}
+    name = who.get(kind or "", "the organisation")
+    return f"{name}, {subject.feature}" if subject.feature else name
+
+
+def insights(found: Sequence[Insight]) -> RenderableType:
+    """Each with its numbers, a picture of the last four weeks, and what to do."""
+    if not found:
+        return Text("Nothing stands out.", "dim")
+    return Group(*(_insight(one) for one in found))
+
+
+def _insight(one: Insight) -> RenderableType:
+    style = _SEVERITY_STYLES.get(one.severity, "")
+    head = Text()
+    head.append(f"{_words(Severity.Name(one.severity), 'SEVERITY_'):9}", style)
+    head.append(f"{type_name(one.insight_type)}: {subject_name(one.subject)}  ", "bold")
+    head.append(blocks.spark(list(one.evidence.trend)), "cyan")
+    lines = [head]
+    details = Text()
+    details.append(f"{one.evidence.rule}\n")
+    details.append(f"weight {one.weight:.2f}, confidence {one.confidence:.3f}", "dim")
+    details.append(f" ({one.evidence.test}); would change: {one.evidence.would_change}\n", "dim")
+    details.append(f"→ {one.recommendation.action}: {one.recommendation.message}", "green")
+    if one.insight_id:
+        state = _words(InsightState.Name(one.state), "INSIGHT_STATE_")
+        gone = ", holds no more" if one.HasField("cleared_at") else ""
+        details.append(f"\n{one.insight_id}  {state}{gone}", "dim")
+    return Group(*lines, Padding(details, (0, 0, 1, 9)))
+
+
+def insufficient(found: Sequence[Insufficient]) -> RenderableType:
+    """What cannot be said."""
+    lines = [
+        f"too little to say {type_name(one.insight_type)} of {subject_name(one.subject)}: "
+        f"{one.missing}"
+        for one in found
+    ]
+    return Text("\n".join(lines), "dim")
+
+
+def profile(one: BehaviourProfile) -> RenderableType:
+    """Scores as gauges, totals, worries and next steps."""
+    gauges = Table.grid(padding=(0, 1))
+    for name, score in _scores(one):
+        gauges.add_row(name, f"{score:5.1f}", Text(blocks.bar(score, _FULL, _GAUGE_WIDTH), "cyan"))
+    trend = _words(CredibilityTrend.Name(one.credibility_trend), "CREDIBILITY_TREND_")
+    totals = one.totals
+    counted = (
+        f"{totals.events:,} events on {totals.active_days:,} days: {totals.tool_sessions:,} tool "
+        f"uses, {totals.exports:,} exports, {totals.resources:,} resources, "
+        f"{totals.milestones:,} milestones; {totals.offline_actions:,} offline actions"
+    )
+    progression = f"progression {one.progression_rate:+.1f} points a week; credibility {trend}"
+    lines = [progression, counted]
+    if one.HasField("last_activity_at"):
+        lines.append(
+            f"last seen {one.last_activity_at.ToDatetime():%Y-%m-%d %H:%M} UTC, "
+            f"{one.days_since_last_activity} days ago"
+        )
+    if not one.sufficient:
+        lines.append(f"too little to rely on: {one.missing}")
+    lines += [f"[yellow]! {risk.name}[/]: {escape(risk.reason)}" for risk in one.risk_factors]
+    lines += [f"[green]→ {step.action}[/]: {escape(step.reason)}" for step in one.next_actions]
+    return Group(f"[bold]{escape(one.user_id)}[/]", gauges, *lines)
+
+
+def _scores(one: BehaviourProfile) -> Iterable[tuple[str, float]]:
+    yield "scaling score", one.scaling_score
+    for field in one.competencies.DESCRIPTOR.fields:
+        yield field.name.replace("_", " "), getattr(one.competencies, field.name)
+
+
+def signals(one: ClientSignals) -> RenderableType:
+    """What is known of a client."""
+    usage = f", {one.usage_ratio:.2f} of it" if one.HasField("usage_ratio") else ""
+    lines = [
+        f"[bold]{escape(one.client_id)}[/]",
+        f"{one.recent_events:,} events in 7 days, {one.previous_events:,} in the 7 before{usage}",
+        f"{one.feature_uses:,} uses of {one.features_used:,} features in 30 days",
+    ]
+    for days, sums in ((30, one.revenue_30_days), (365, one.revenue_365_days)):
+        told = ", ".join(f"{s.units}.{s.nanos // 10_000_000:02} {s.currency_code}" for s in sums)
+        lines.append(f"revenue of {days} days: {told or 'none'}")
+    return Group(*lines, insights(list(one.open_insights)))
+
+
+def reports(found: Sequence[DetectorReport]) -> RenderableType:
+    """How often each detector was right."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("detector", "said", "right", "precision", "recall", "ahead", "right means"):
+        table.add_column(title, no_wrap=title != "right means")
+    for one in found:
+        ahead = f"{one.lead_days:.0f} days" if one.foreseen else "-"
+        table.add_row(
+            type_name(one.insight_type),
+            f"{one.alerts:,}",
+            f"{one.true_alerts:,} of {one.judged:,}",
+            _share(one, "precision"),
+            _share(one, "recall"),
+            ahead,
+            Text(one.outcome, "dim"),
+        )
+    return table
+
+
+def _share(one: DetectorReport, name: str) -> Text:
+    if not one.HasField(name):  # type: ignore[arg-type]
+        return Text("-", "dim")
+    value, low, high = (getattr(one, f"{name}{end}") for end in ("", "_low", "_high"))
+    text = Text(f"{value:4.0%} {blocks.bar(value, 1.0, 8):8}", "cyan")
+    return text.append(f" {low:.0%}…{high:.0%}", "dim")
+
+
+def deliveries(found: Sequence[FeedDelivery]) -> RenderableType:
+    """What was handed out, and what became of it."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("when (UTC)", "feed", "session", "insights", "state", "tries", ""):
+        table.add_column(title)
+    for one in found:
+        table.add_row(
+            f"{one.created_at.ToDatetime():%Y-%m-%d %H:%M:%S}",
+            _words(Feed.Name(one.feed), "FEED_"),
+            escape(one.session_id),
+            str(len(one.insight_ids)),
+            _words(DeliveryState.Name(one.state), "DELIVERY_STATE_"),
+            str(one.attempts),
+            Text(one.last_error, "dim"),
+        )
+    return table
+
+
+def _words(name: str, prefix: str) -> str:
+    return name.removeprefix(prefix).lower().replace("_", " ")

@@ -1,0 +1,1 @@
+"""What the detectors would have said over history, and how often they were right."""

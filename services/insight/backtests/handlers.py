@@ -1,0 +1,24 @@
+"""BacktestDetectors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from footfall.insights.v1 import backtest_pb2 as pb
+from shared.database import Database
+from shared.rpc.call import Call
+from shared.rpc.page_token import PageTokens
+
+
+class BacktestHandlers:
+    """The RPC that judges the detectors."""
+
+    def __init__(self, database: Database, tokens: PageTokens) -> None:
+        self._database = database
+        self._tokens = tokens
+
+    async def BacktestDetectors(
+        self, request: pb.BacktestDetectorsRequest, call: Call
+    ) -> AsyncIterator[pb.BacktestDetectorsResponse]:
+        raise NotImplementedError
+        yield pb.BacktestDetectorsResponse()

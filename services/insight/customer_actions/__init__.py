@@ -1,0 +1,1 @@
+"""What happened away from the product: calls, meetings, deals."""

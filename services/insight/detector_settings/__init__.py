@@ -1,0 +1,1 @@
+"""The thresholds of the detectors: each change a version, checked and audited."""

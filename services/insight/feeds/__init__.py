@@ -1,0 +1,1 @@
+"""What is handed to the concierge and the tier manager, recorded and audited."""

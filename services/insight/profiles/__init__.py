@@ -1,0 +1,1 @@
+"""How a person works with the product, current as soon as an event is acknowledged."""

@@ -1,0 +1,115 @@
+"""The SQL of signals: one statement, raw and prepared, in one round trip.
+
+`here` names the organisation's date; days are whole, and the running one counts as far as it has
+come. The quartile is a subquery that runs when it is asked for only.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.insight.signals.rules import (
+    FLEET_CLIENTS,
+    MAX_INSIGHTS,
+    MONTH_DAYS,
+    WEEK_DAYS,
+    YEAR_DAYS,
+    Revenue,
+    Signals,
+)
+from shared.database import Database, Row, Statement, Tenant
+
+_CLIENT = 2
+_OPEN, _ACKNOWLEDGED = 1, 2
+
+_OF_CLIENT = "org_id = %(org)s::uuid AND client_id = %(client)s::text"
+_DAYS = f"day <= here.today AND day > here.today - {MONTH_DAYS}"
+
+_USE = f"""
+SELECT coalesce(sum(events) FILTER (WHERE day > here.today - {WEEK_DAYS}), 0)::bigint AS recent,
+  coalesce(sum(events) FILTER (WHERE day > here.today - {2 * WEEK_DAYS}
+    AND day <= here.today - {WEEK_DAYS}), 0)::bigint AS previous,
+  coalesce(sum(feature_uses), 0)::bigint AS feature_uses
+FROM app.client_day WHERE {_OF_CLIENT} AND {_DAYS}
+"""  # noqa: S608 - only numbers of our own go in
+
+_FEATURES = f"""
+SELECT count(DISTINCT feature)::integer FROM app.feature_day
+WHERE org_id = %(org)s::uuid AND subject_kind = {_CLIENT} AND subject_id = %(client)s::text
+  AND {_DAYS} AND used > 0
+"""  # noqa: S608
+
+_LAST = f"""
+SELECT last_at FROM app.client_day WHERE {_OF_CLIENT} AND day <= here.today
+ORDER BY day DESC LIMIT 1
+"""  # noqa: S608
+
+_QUARTILE = f"""
+SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY uses::float8) FROM (
+  SELECT sum(feature_uses) AS uses FROM app.client_day
+  WHERE org_id = %(org)s::uuid AND {_DAYS} GROUP BY client_id
+) AS fleet HAVING count(*) >= {FLEET_CLIENTS}
+"""  # noqa: S608
+
+# As text, for a sum of 64-bit numbers may have more bits than that.
+_REVENUE = f"""
+SELECT array_agg(currency ORDER BY currency) AS currencies,
+  array_agg(month ORDER BY currency) AS months, array_agg(year ORDER BY currency) AS years
+FROM (
+  SELECT currency, sum(revenue_micros - refund_micros)::text AS year,
+    (sum(revenue_micros - refund_micros) FILTER (WHERE day > here.today - {MONTH_DAYS}))::text
+      AS month
+  FROM app.client_revenue_day
+  WHERE {_OF_CLIENT} AND day <= here.today AND day > here.today - {YEAR_DAYS}
+  GROUP BY currency
+) AS sums
+"""  # noqa: S608
+
+_INSIGHTS = f"""
+SELECT jsonb_agg(to_jsonb(worst)) FROM (
+  SELECT * FROM app.insights WHERE org_id = %(org)s::uuid AND subject_kind = {_CLIENT}
+    AND subject_id = %(client)s::text AND state IN ({_OPEN}, {_ACKNOWLEDGED})
+  ORDER BY weight DESC, insight_type, feature LIMIT {MAX_INSIGHTS}
+) AS worst
+"""  # noqa: S608
+
+# How long the oldest event has waited that the roll-ups do not hold yet.
+_LAG = """
+SELECT greatest(extract(epoch FROM clock_timestamp() - logged_at)::float8, 0) FROM app.event_log
+WHERE org_id = %(org)s::uuid AND position > coalesce(
+  (SELECT c.position FROM app.session_cursors c WHERE c.org_id = %(org)s::uuid), 0)
+ORDER BY position LIMIT 1
+"""
+
+_SELECT_SIGNALS = f"""
+WITH here AS MATERIALIZED (
+  SELECT (%(as_of)s::timestamptz AT TIME ZONE o.time_zone)::date AS today
+  FROM app.organisations o WHERE o.org_id = %(org)s::uuid
+)
+SELECT use.recent, use.previous, use.feature_uses, ({_FEATURES}), ({_LAST}),
+  coalesce(({_LAG}), 0), CASE WHEN %(quartile)s::boolean THEN ({_QUARTILE}) END,
+  revenue.currencies, revenue.months, revenue.years, ({_INSIGHTS})
+FROM here CROSS JOIN LATERAL ({_USE}) AS use CROSS JOIN LATERAL ({_REVENUE}) AS revenue
+"""  # noqa: S608
+
+
+async def select_signals(
+    database: Database, tenant: Tenant, client_id: str, as_of: datetime, *, quartile: bool
+) -> Signals:
+    """The signals of a client, with the organisation's quartile when it is asked for."""
+    parameters = {
+        "org": tenant.org_id,
+        "client": client_id,
+        "as_of": as_of,
+        "quartile": quartile,
+    }
+    (row,) = await database.in_one_round_trip([Statement(tenant, _SELECT_SIGNALS, parameters)])
+    assert row is not None
+    return Signals._make((*row[:7], _revenue(row), row[10] or ()))
+
+
+def _revenue(row: Row) -> list[Revenue]:
+    return [
+        Revenue(currency, None if month is None else int(month), int(year))
+        for currency, month, year in zip(*(column or () for column in row[7:10]), strict=True)
+    ]

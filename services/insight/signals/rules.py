@@ -1,0 +1,97 @@
+"""The signals of a client, and how long the fleet's quartile is remembered. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+WEEK_DAYS = 7
+MONTH_DAYS = 30
+YEAR_DAYS = 365
+FLEET_CLIENTS = 20
+"""Below so many active clients a quartile says nothing."""
+MAX_INSIGHTS = 50
+
+REMEMBERED_SECONDS = 60.0
+_ASKING_SECONDS = 5.0
+_MAX_REMEMBERED = 10_000
+_SAME_DAY_SECONDS = 900
+"""Time zones differ by whole quarters of an hour: within one quarter there is no midnight."""
+
+
+class Revenue(NamedTuple):
+    """Revenue less refunds in one currency; None where there was none."""
+
+    currency: str
+    month_micros: int | None
+    year_micros: int
+
+
+class Signals(NamedTuple):
+    """What is known of a client."""
+
+    recent_events: int
+    previous_events: int
+    feature_uses: int
+    features_used: int
+    last_at: datetime | None
+    lag_seconds: float
+    feature_uses_p25: float | None
+    revenue: Sequence[Revenue]
+    insights: Sequence[Mapping[str, Any]]
+
+
+def usage_ratio(recent: int, previous: int) -> float | None:
+    """The recent week against the one before; None when there was nothing before."""
+    return recent / previous if previous else None
+
+
+QuartileKey = tuple[UUID, int]
+
+
+def quartile_key(org_id: UUID, as_of: datetime) -> QuartileKey:
+    """Of what a quartile is: the organisation, and a time within which it has one date."""
+    return org_id, int(as_of.timestamp()) // _SAME_DAY_SECONDS
+
+
+@dataclass(slots=True)
+class _Remembered:
+    quartile: float | None
+    until: float
+
+
+class Quartiles:
+    """Quartiles of organisations, remembered for a minute.
+
+    A quartile takes a look at every client of the organisation, and moves slowly; without memory
+    it would cost every call more than the rest of the answer.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[QuartileKey, _Remembered] = OrderedDict()
+
+    def due(self, key: QuartileKey, now: float) -> bool:
+        """Whether it has to be asked for; when it is old, one asks and the others do with it."""
+        known = self._known.get(key)
+        if known is None:
+            return True
+        if now < known.until:
+            return False
+        known.until = now + _ASKING_SECONDS
+        return True
+
+    def get(self, key: QuartileKey) -> float | None:
+        """What is remembered."""
+        known = self._known.get(key)
+        return known.quartile if known else None
+
+    def put(self, key: QuartileKey, quartile: float | None, now: float) -> None:
+        """Remember it; beyond ten thousand the longest known is forgotten."""
+        self._known[key] = _Remembered(quartile, now + REMEMBERED_SECONDS)
+        self._known.move_to_end(key)
+        if len(self._known) > _MAX_REMEMBERED:
+            self._known.popitem(last=False)

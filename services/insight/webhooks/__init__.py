@@ -1,0 +1,1 @@
+"""The outbox on its way out: signed, tried until delivered or given up, never inwards."""

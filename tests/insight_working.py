@@ -1,0 +1,46 @@
+"""The worker of insight as a process, and what it has done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from tests.organisations import Organisation
+from tests.postgres import MigratedDatabase
+from tests.programs import Program, program
+
+WORKER = "services.insight.worker"
+
+
+@asynccontextmanager
+async def insight_worker(database: MigratedDatabase, **environment: str) -> AsyncIterator[Program]:
+    """A worker on this database that takes another for dead after two seconds."""
+    environ = {
+        "FOOTFALL_DATA_DIR": str(database.data_dir.root),
+        "FOOTFALL_INSIGHT_WORKER_METRICS_PORT": "0",
+        "FOOTFALL_INSIGHT_WORKER_LEASE_SECONDS": "2",
+        "FOOTFALL_INSIGHT_WORKER_RETRY_SECONDS": "0.05",
+        "FOOTFALL_INSIGHT_DATABASE_URL": database.urls["footfall_insight"],
+        "FOOTFALL_MAINTENANCE_DATABASE_URL": database.urls["footfall_maintenance"],
+        **environment,
+    }
+    async with program(WORKER, environ=environ) as running:
+        await running.heard("working")
+        yield running
+
+
+def runs_of(organisation: Organisation) -> int:
+    """How many runs are kept."""
+    rows = organisation.database.execute(
+        "SELECT count(*) FROM app.insight_runs WHERE org_id = %s", organisation.org_id
+    )
+    return int(rows[0][0])
+
+
+async def until(reached: Callable[[], bool], seconds: float = 60.0) -> None:
+    gives_up = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < gives_up
+        await asyncio.sleep(0.05)

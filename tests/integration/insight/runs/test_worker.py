@@ -1,0 +1,89 @@
+"""The worker as a process: runs come by themselves, and it goes when it is told."""
+
+from __future__ import annotations
+
+import signal
+import urllib.request
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from services.insight.insights.rules.life import Cause
+from services.insight.worker import Worker
+from shared.database import Database
+from shared.refusal import StartRefused
+from shared.settings import Settings
+from tests.insight_working import insight_worker, runs_of, until
+from tests.organisations import Organisation
+from tests.postgres import MigratedDatabase
+from tests.programs import Program
+from tests.storing import event_at, store
+
+ENDS_WITHIN_SECONDS = 15
+
+
+@pytest.fixture
+async def worker(database: MigratedDatabase, organisation: Organisation) -> AsyncIterator[Program]:
+    assert runs_of(organisation) == 0
+    soon = {
+        "FOOTFALL_INSIGHT_WORKER_SOON_SECONDS": "1",
+        "FOOTFALL_INSIGHT_WORKER_REST_SECONDS": "0",
+    }
+    async with insight_worker(database, **soon) as running:
+        yield running
+
+
+def causes(organisation: Organisation) -> list[Cause]:
+    rows = organisation.database.execute(
+        "SELECT cause FROM app.insight_runs WHERE org_id = %s ORDER BY started_at",
+        organisation.org_id,
+    )
+    return [Cause(cause) for (cause,) in rows]
+
+
+def page(worker: Program) -> str:
+    port = worker.said("working")["metrics_port"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return str(answer.read().decode())
+
+
+async def test_the_schedule_runs_everyone_and_events_make_a_run_soon(
+    worker: Program, writer: Database, organisation: Organisation, other_organisation: Organisation
+) -> None:
+    """The tick of the minute that has begun is dispatched at once."""
+    await until(lambda: runs_of(organisation) == 1)
+    await until(lambda: runs_of(other_organisation) == 1)
+    for _ in range(5):
+        await store(writer, organisation, [event_at(datetime.now(UTC), "report_generated")])
+    await until(lambda: runs_of(organisation) > 1)
+    assert causes(organisation)[:2] == [Cause.SCHEDULE, Cause.EVENTS]
+    await until(
+        lambda: 'footfall_insight_jobs_total{outcome="done",task="generate"}' in page(worker)
+    )
+    [run] = [event for event in worker.events() if event["message"] == "run"][:1]
+    assert run["cause"] == "schedule"
+    worker.send(signal.SIGTERM)
+    assert await worker.ended(seconds=ENDS_WITHIN_SECONDS) == 0
+
+
+async def test_a_run_that_fails_is_tried_again_and_then_kept(
+    worker: Program, database: MigratedDatabase, organisation: Organisation, writer: Database
+) -> None:
+    await until(lambda: runs_of(organisation) == 1)
+    database.execute(
+        "ALTER TABLE app.insight_runs ADD CONSTRAINT never"
+        f" CHECK (org_id <> '{organisation.org_id}') NOT VALID"
+    )
+    await store(writer, organisation, [event_at(datetime.now(UTC), "report_generated")])
+    await worker.heard("job is dead")
+    said = [event["message"] for event in worker.events()]
+    assert said.count("job failed, will be tried again") == 4
+    assert worker.said("job is dead")["org"] == str(organisation.org_id)
+    await until(lambda: 'footfall_insight_queue_jobs{state="dead"} 1.0' in page(worker))
+    assert runs_of(organisation) == 1
+
+
+async def test_without_its_urls_the_worker_says_what_is_missing() -> None:
+    with pytest.raises(StartRefused, match="FOOTFALL_INSIGHT_DATABASE_URL is not set"):
+        Worker(Settings())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from bench.ground import Base
 
 _CHUNK = 1_000_000
@@ -21,15 +24,22 @@ _FILL = """INSERT INTO app.events (org_id, id_time, event_id, occurred_at, recei
 
 
 def fill(base: Base, rows: int, version: int) -> None:
-    """Bring the events to so many rows; indexes are built at the end, which is far faster."""
+    """Bring the events to so many rows."""
+    with in_bulk(base):
+        for first in range(1, rows + 1, _CHUNK):
+            base.administer(_statement(base, rows, version, first))
+
+
+@contextmanager
+def in_bulk(base: Base) -> Iterator[None]:
+    """Events are without indexes meanwhile; built at the end they take far less time."""
     indexes = [row[0] for row in base.execute(_INDEXES)]
     names = [index.split()[2 if "UNIQUE" not in index else 3] for index in indexes]
     base.administer(
         *(f"DROP INDEX app.{name}" for name in names),
         "ALTER TABLE app.events DROP CONSTRAINT events_pkey",
     )
-    for first in range(1, rows + 1, _CHUNK):
-        base.administer(_statement(base, rows, version, first))
+    yield
     base.administer(
         "SET maintenance_work_mem = '512MB'",
         "ALTER TABLE app.events ADD PRIMARY KEY (org_id, id_time, event_id)",

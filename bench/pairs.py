@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,10 @@ class Ratio:
     least: float
     most: float
     pairs: int
+
+    def times(self, factor: float) -> Ratio:
+        """The same with both sides in a smaller or larger unit."""
+        return replace(self, ours=self.ours * factor, baseline=self.baseline * factor)
 
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f}, {self.pairs} pairs)"
@@ -35,6 +39,11 @@ async def interleaved(
         one, other = await ours(), await baseline()
         if turn >= warm_up:
             found.append((one, other))
+    return compared(found)
+
+
+def compared(found: Sequence[tuple[float, float]]) -> Ratio:
+    """The ratio of pairs that were measured: ours, baseline."""
     ratios = [one / other for one, other in found]
     return Ratio(
         ours=statistics.median(one for one, _ in found),
@@ -42,5 +51,5 @@ async def interleaved(
         median=statistics.median(ratios),
         least=min(ratios),
         most=max(ratios),
-        pairs=pairs,
+        pairs=len(found),
     )

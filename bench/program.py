@@ -46,6 +46,12 @@ class Program:
         fields = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def peak_bytes(self) -> int:
+        """The most that was ever resident."""
+        lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+        peak = next(line.split()[1] for line in lines if line.startswith("VmHWM:"))
+        return int(peak) * 1024
+
     def answered(self, path: str) -> int:
         """How many calls of that method it answered with OK, by its own count."""
         url = f"http://127.0.0.1:{self.metrics_port}/metrics"
@@ -84,6 +90,9 @@ async def _serving(process: subprocess.Popen[bytes], log: IO[bytes]) -> Program:
             listening = next(one for one in lines if one["message"] == "listening")
             bare = [one["address"] for one in lines if one["message"] == "bare"]
             return Program(process, listening["address"], listening["metrics_port"], "".join(bare))
+        for one in lines:
+            if one["message"] == "working":  # a worker listens to nobody
+                return Program(process, "", one["metrics_port"])
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"it does not serve:\n{said}")
         await asyncio.sleep(0.02)

@@ -33,16 +33,19 @@ def events(
     return [event(kind, occurred_at=moment, **fields) for _ in range(count)]
 
 
-def ingest(caller: Caller, sent: Iterable[event_pb2.Event]) -> None:
-    """Send them, in batches; all are new."""
+def send(caller: Caller, sent: Iterable[event_pb2.Event]) -> None:
+    """Ingest them, in batches; all are new."""
     coming = iter(sent)
     while batch := list(itertools.islice(coming, 1000)):
         assert set(caller.verdicts(*batch)) == {"ACCEPTED"}
 
 
-def generate(asker: Asker, as_of: datetime | None = NOON, **subject: str) -> Any:
+def generate(asker: Asker, as_of: datetime | None = NOON, /, **subject: Any) -> Any:
     """What a run answers, all events counted."""
-    answer = asker.call("GenerateInsights", pb.GenerateInsightsRequest(as_of=as_of, **subject))
+    request = pb.GenerateInsightsRequest(**subject)
+    if as_of is not None:
+        request.as_of.FromDatetime(as_of)
+    answer = asker.call("GenerateInsights", request)
     assert answer.complete
     return answer
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from services.cli.suite import SUITE
+
 
 @dataclass
 class Program:
@@ -57,7 +59,7 @@ class Program:
 @asynccontextmanager
 async def program(*module: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Program]:
     """`python -m module …` with free ports, killed at the end if it still runs."""
-    ports = {"FOOTFALL_EVENT_INGEST_PORT": "0", "FOOTFALL_EVENT_INGEST_METRICS_PORT": "0"}
+    ports = {variable: "0" for program in SUITE for variable in program.ports()}
     inherited = {name: text for name, text in os.environ.items() if "FOOTFALL" not in name}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -60,46 +60,51 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    receiver: Receiver
+
+    def handle_error(self, *_: Any) -> None:
+        pass  # a sender that was killed
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:
+        receiver = self.server.receiver
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        came = Received(self.path, headers, body, time.time())
+        receiver.received.append(came)
+        reply = receiver.answering(came)
+        receiver.closing.wait(3600 if reply.never else reply.seconds)
+        self.close_connection = True
+        if not reply.never:
+            self._reply(reply)
+
+    def _reply(self, reply: Reply) -> None:
+        try:
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", "0")
+            self.end_headers()
+        except OSError:
+            pass  # the sender may be dead by now
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
 @contextmanager
 def running_receiver(answering: Answering = lambda _: Reply()) -> Iterator[Receiver]:
-    receiver = Receiver(0, [], threading.Event(), answering)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            came = Received(self.path, headers, body, time.time())
-            receiver.received.append(came)
-            reply = receiver.answering(came)
-            receiver.closing.wait(3600 if reply.never else reply.seconds)
-            self.close_connection = True
-            if not reply.never:
-                self._reply(reply)
-
-        def _reply(self, reply: Reply) -> None:
-            try:
-                self.send_response(reply.status)
-                for name, value in reply.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", "0")
-                self.end_headers()
-            except OSError:
-                pass  # the sender may be dead by now
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-        def handle_error(self, *_: Any) -> None:
-            pass  # a sender that was killed
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        receiver.port = server.server_address[1]
+    """A server on a free port of loopback, gone afterwards with all that hangs on it."""
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        receiver = Receiver(server.server_address[1], [], threading.Event(), answering)
+        server.receiver = receiver
         serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         serving.start()
         try:

@@ -18,6 +18,7 @@ from grpc import aio
 from grpc_status import rpc_status
 
 from footfall.events.v1 import event_ingest_pb2, event_types_pb2
+from footfall.insights.v1 import insight_service_pb2
 from shared.errors import CredentialRefused
 from shared.identity.credentials import Credential
 from shared.identity.identity import Identity, Role
@@ -33,6 +34,7 @@ from shared.telemetry.metrics import Metrics
 ORG, OTHER_ORG = UUID(int=1), UUID(int=2)  # the same in every worker of a test run
 INGEST = event_ingest_pb2.DESCRIPTOR.services_by_name["EventIngestService"]
 TYPES = event_types_pb2.DESCRIPTOR.services_by_name["EventTypeService"]
+INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
 SILENT = TelemetrySettings(access_log="off")
 
 
@@ -125,10 +127,14 @@ async def nothing() -> None:
 
 
 def service(**given: Any) -> Service:
-    """A service of both of our protos that keeps nothing; what is given replaces a stand-in."""
-    ingest, types = given.pop("ingest", None), given.pop("types", None)
+    """A service of event-ingest's protos that keeps nothing; what is given replaces a stand-in.
+
+    Insight's RPCs are served when handlers of theirs are given.
+    """
+    ingest, types, insight = (given.pop(name, None) for name in ("ingest", "types", "insight"))
     checked = given.pop("self_validating", frozenset())
     areas = [Area(INGEST, ingest or Unused(), checked), Area(TYPES, types or Unused())]
+    areas += [Area(INSIGHT, insight)] if insight else []
     stand_ins: dict[str, Any] = {
         "name": "test",
         "port": 0,

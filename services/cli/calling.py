@@ -163,7 +163,8 @@ def refusal(failure: Failure, address: str) -> CallRefused:
         "UNIMPLEMENTED": f"Is {address} the address of that service? See `footfall status`.",
     }
     hint = hints.get(failure.code, "")
-    return CallRefused(f"{failure}: {failure.message or 'no more was said'}. {hint}".strip())
+    message = failure.message.rstrip(".") or "no more was said"
+    return CallRefused(f"{failure}: {message}. {hint}".strip())
 
 
 def _address(data_dir: DataDir, settings: Settings, service: str) -> str:

@@ -1,64 +1,42 @@
-"""Following the tail of committed events: one stream after another, as if it were one."""
+"""The tail of committed events, event by event."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 
 import grpc
 
 from footfall.events.v1.event_ingest_pb2 import StoredEvent, TailEventsRequest, TailEventsResponse
 from footfall.events.v1.event_ingest_pb2_grpc import EventIngestServiceStub
-from footfall_client.retry import Backoff, failure_of
-from services.cli.calling import Caller, refusal
-
-_FIRST_PAUSE_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 5.0
-_PASSING = frozenset({"UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN"})
+from services.cli.calling import Caller
+from services.cli.following import Following
 
 
-@dataclass
 class Tail:
-    """What is followed, and how far it was: the token leaves no gap and repeats nothing."""
+    """What is followed, and how far it was."""
 
-    caller: Caller
-    user_id: str = ""
-    types: Sequence[str] = ()
-    token: str = ""
+    def __init__(
+        self, caller: Caller, user_id: str = "", types: Sequence[str] = (), token: str = ""
+    ) -> None:
+        self._caller, self._user_id, self._types = caller, user_id, types
+        self._following: Following[TailEventsResponse] = Following(
+            "the tail", caller, self._begin, token
+        )
+
+    @property
+    def token(self) -> str:
+        """To go on after the last event that was taken."""
+        return self._following.token
 
     async def events(self, notice: Callable[[str], None]) -> AsyncIterator[StoredEvent]:
-        """Every event from now on, or from the token on; through restarts and the ends of streams.
+        """Every event from now on, or from the token on. Raises CallRefused."""
+        async for message in self._following.messages(notice):
+            for event in message.events:
+                yield event
 
-        Raises CallRefused when trying again would not help: the credential, the filter, the token,
-        or an address where nobody answered even once.
-        """
-        backoff, failures, answered = (
-            Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS),
-            0,
-            False,
-        )
-        async with self.caller.channel() as channel:
-            while True:
-                try:
-                    async for message in self._stream(channel):
-                        failures, answered = 0, True
-                        for event in message.events:
-                            yield event
-                        self.token = message.resume_token
-                except grpc.aio.AioRpcError as error:
-                    failure = failure_of(error)
-                    if failure.code not in _PASSING or not answered:
-                        raise refusal(failure, self.caller.address) from None
-                    if failure.reason != "STREAM_LIFE_ENDED":
-                        failures += 1
-                    if failures == 1:
-                        notice(f"the tail broke off ({failure}); going on as soon as it can")
-                await asyncio.sleep(backoff.delay(failures, 0.0) if failures else 0.0)
-
-    def _stream(
-        self, channel: grpc.aio.Channel
+    def _begin(
+        self, channel: grpc.aio.Channel, token: str
     ) -> grpc.aio.UnaryStreamCall[TailEventsRequest, TailEventsResponse]:
-        request = TailEventsRequest(user_id=self.user_id, types=self.types, resume_token=self.token)
+        request = TailEventsRequest(user_id=self._user_id, types=self._types, resume_token=token)
         stub = EventIngestServiceStub(channel)
-        return stub.TailEvents(request, metadata=self.caller.metadata)
+        return stub.TailEvents(request, metadata=self._caller.metadata)

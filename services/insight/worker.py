@@ -153,7 +153,12 @@ class Worker:
 
     async def _generate(self, org_id: UUID, cause: Cause) -> None:
         """A run of the whole organisation, as of now."""
-        if (found := await run(self._database, org_id, cause)) is not None:
+        try:
+            found = await run(self._database, org_id, cause)
+        except Exception:
+            await self._database.purge()  # after a restart of Postgres each try would find one more
+            raise
+        if found is not None:
             counts = {"subjects": found.subjects, "standing": sum(found.totals.values())}
             _LOG.info("run", extra={"org": str(org_id), "cause": cause.name.lower(), **counts})
 

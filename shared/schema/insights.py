@@ -68,6 +68,7 @@ client_revenue_day = Table(
     Column("payments", Integer, nullable=False),
     Column("revenue_micros", BigInteger, nullable=False, comment="without refunds"),
     Column("refund_micros", BigInteger, nullable=False),
+    Index("client_revenue_day_day", "org_id", "day"),
 )
 
 insights = Table(

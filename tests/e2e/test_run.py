@@ -8,19 +8,21 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.__main__ import main
+from services.cli.suite import named
 from tests.postgres import MigratedDatabase
 from tests.programs import program
 
 
+@pytest.mark.parametrize("name", ["event-ingest", "insight"])
 async def test_run_becomes_the_service_that_health_asks_and_sigterm_stops(
-    database: MigratedDatabase,
+    database: MigratedDatabase, name: str
 ) -> None:
     environ = {**database.environ, "FOOTFALL_DATA_DIR": str(database.data_dir.root)}
-    async with program("services.cli", "run", "event-ingest", environ=environ) as service:
+    async with program("services.cli", "run", name, environ=environ) as service:
         await service.heard("state")  # the first that it says is `ready`
         port = service.address.rpartition(":")[2]
         async with program(
-            "services.cli", "health", "event-ingest", environ={"FOOTFALL_EVENT_INGEST_PORT": port}
+            "services.cli", "health", name, environ={f"{named(name).prefix}_PORT": port}
         ) as health:
             assert await health.ended() == 0
         service.send(signal.SIGTERM)

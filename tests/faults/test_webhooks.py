@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -113,6 +114,23 @@ async def test_53_gone_ends_the_endpoint_and_its_messages_and_nothing_else(
     assert audited == [(organisation.org_id, "insight", FEED_CONCIERGE)]
 
 
+async def test_an_endpoint_that_moved_meanwhile_outlives_the_end_of_the_old_one(
+    organisation: Organisation,
+) -> None:
+    with running_receiver() as new:
+
+        def answering(_: Received) -> Reply:
+            organisation.database.execute("UPDATE app.webhook_endpoints SET url = %s", new.url())
+            return Reply(410)
+
+        with running_receiver(answering) as old:
+            await listen(organisation, old.url())
+            [sent] = await publish(organisation)
+            async with delivering(organisation):
+                await until(lambda: states(organisation) == [DELIVERED])
+    assert [one.message_id for one in old.received + new.received] == [sent, sent]
+
+
 async def test_52_a_redirect_to_loopback_is_a_failed_try(organisation: Organisation) -> None:
     with running_receiver() as inside:
         moved = Reply(302, {"location": inside.url("/latest/meta-data")})
@@ -133,11 +151,11 @@ async def test_52_a_name_that_comes_to_lead_inside_is_a_failed_try(
 
     dialled: list[object] = []
 
-    async def dial(*place: object, **_: object) -> None:
+    async def dial(*place: object, **_: object) -> Any:
         dialled.append(place)
         raise ConnectionRefusedError
 
-    poster = Poster(resolve=rebound, dial=dial)  # type: ignore[arg-type] - it never connects
+    poster = Poster(resolve=rebound, dial=dial)
     await listen(organisation, "https://rebound.example/")
     await publish(organisation)
     async with delivering(organisation, poster):
@@ -213,7 +231,9 @@ async def test_what_waits_for_an_endpoint_that_is_removed_is_given_up(
     }
 
 
-async def test_two_workers_lose_nothing_and_count_each_message_once(organisation: Organisation) -> None:
+async def test_two_workers_lose_nothing_and_count_each_once(
+    organisation: Organisation,
+) -> None:
     with running_receiver() as receiver:
         await listen(organisation, receiver.url())
         sent = await publish(organisation, 200)

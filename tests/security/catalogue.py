@@ -15,8 +15,8 @@ class Column:
     name: str
     type: str
     nullable: bool
-    allowed: str | None
-    """One of the words that a CHECK allows, None where there is no such CHECK."""
+    allowed: str | int | None
+    """One of the few values that a CHECK allows, None where there is no such CHECK."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,16 @@ def _columns(connection: Connection, table: int) -> tuple[Column, ...]:
         (table,),
     )
     return tuple(
-        Column(name, kind, nullable, _first_word(check)) for name, kind, nullable, check in found
+        Column(name, kind, nullable, _first_allowed(check)) for name, kind, nullable, check in found
     )
 
 
-def _first_word(check: str | None) -> str | None:
-    words = re.search(r"'([^']*)'::text", check or "")
-    return words[1] if words else None
+def _first_allowed(check: str | None) -> str | int | None:
+    """The first of some words, or the lower of two bounds."""
+    if words := re.search(r"'([^']*)'::text", check or ""):
+        return words[1]
+    bounds = re.search(r">= (\d+)\) AND \(\w+ <= \d+\)", check or "")
+    return int(bounds[1]) if bounds else None
 
 
 def _key(connection: Connection, table: int) -> tuple[str, ...]:

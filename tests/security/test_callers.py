@@ -21,6 +21,7 @@ from tests.postgres import MigratedDatabase
 from tests.serving import Names, Running, Told, refusal, serving
 
 _MAX_METADATA_BYTES = 8_000  # grpc itself refuses more
+_STREAMS_OUT = ("TailEvents", "WatchInsights", "BacktestDetectors")
 
 
 class Nothing:
@@ -29,7 +30,7 @@ class Nothing:
     def __getattr__(self, name: str) -> Any:
         if not name[0].isupper():
             raise AttributeError(name)
-        return self._stream if name in {"StreamEvents", "TailEvents"} else self._unary
+        return self._stream if name in {"StreamEvents", *_STREAMS_OUT} else self._unary
 
     async def _unary(self, _: object, __: Call) -> None:
         raise NotFound
@@ -50,7 +51,9 @@ async def gate(database: MigratedDatabase) -> AsyncIterator[Gate]:
 async def server(gate: Gate) -> AsyncIterator[Running]:
     handlers = Nothing()
     known = cast("Names", gate.authenticator)
-    async with serving(ingest=handlers, types=handlers, authenticator=known) as running:
+    async with serving(
+        ingest=handlers, types=handlers, insight=handlers, authenticator=known
+    ) as running:
         yield running
 
 
@@ -58,7 +61,7 @@ def call(server: Running, path: str, bearer: str, **rest: Any) -> Any:
     """Any method, whatever its kind: a credential is looked at before a request is."""
     if path.endswith("/StreamEvents"):
         return server.bidi(path, iter([]), bearer, **rest).read()
-    if path.endswith("/TailEvents"):
+    if path.endswith(_STREAMS_OUT):
         return server.stream(path, b"", bearer, **rest).read()
     return server.unary(path, b"", bearer, **rest)
 

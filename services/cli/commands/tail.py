@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-import sys
 from collections.abc import Callable
 
 import click
@@ -15,6 +11,7 @@ from rich.text import Text
 
 from footfall.events.v1.event_ingest_pb2 import StoredEvent
 from services.cli.calling import Caller, calls
+from services.cli.following import until_told
 from services.cli.tailing import Tail
 from services.cli.terminal import consoles
 
@@ -65,28 +62,18 @@ def command(
     """
     tail = Tail(caller(), user, types, resume_token)
     show = _json_line if as_json else _line()
-    try:
-        asyncio.run(_follow(tail, show, count))
-    except BrokenPipeError:  # whoever read us has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    until_told(_follow(tail, show, count))
     if tail.token and count is None:
         click.echo(f"Go on with: --resume-token {tail.token}", err=True)
 
 
 async def _follow(tail: Tail, show: Callable[[StoredEvent], None], count: int | None) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, task.cancel)
     seen = 0
-    try:
-        async for event in tail.events(_notice):
-            show(event)
-            seen += 1
-            if seen == count:
-                return
-    except asyncio.CancelledError:
-        return  # this is how a tail ends
+    async for event in tail.events(_notice):
+        show(event)
+        seen += 1
+        if seen == count:
+            return
 
 
 def _json_line(stored: StoredEvent) -> None:

@@ -83,6 +83,19 @@ async def rotate(desk: Desk, org_id: UUID, topic: str) -> Answer:
     return Answer({"org_id": org_id, "topic": topic, "secret": secret}, _words(secret))
 
 
+@command.command("retry")
+@_org
+@_topic
+@at_desk
+async def retry(desk: Desk, org_id: UUID, topic: str) -> Answer:
+    """Send messages again that were given up, with the ids that they had."""
+    again = await webhooks.retry(desk, org_id, topic)
+    return Answer(
+        {"org_id": org_id, "topic": topic, "messages": again},
+        f"{again} messages of {topic} are tried again from now on.",
+    )
+
+
 @command.command("remove")
 @_org
 @_topic

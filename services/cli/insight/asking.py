@@ -7,13 +7,10 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import click
 import grpc
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from footfall.insights.v1.insight_service_pb2_grpc import InsightServiceStub
 from services.cli import options
@@ -60,31 +57,3 @@ def asks(act: Callable[..., Awaitable[None]]) -> Callable[..., Any]:
         asyncio.run(run())
 
     return command
-
-
-class AsOf(click.ParamType[Timestamp]):
-    """A day, which means its end, or a time with its zone; days are those of UTC."""
-
-    name = "TIME"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Timestamp:
-        if isinstance(value, Timestamp):
-            return value
-        try:
-            moment = _moment(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time: 2013-12-31, or 2013-12-31T18:00:00Z.", param, ctx)
-        stamp = Timestamp()
-        stamp.FromDatetime(moment)
-        return stamp
-
-
-def _moment(text: str) -> datetime:
-    if len(text) == len("2013-12-31"):
-        return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC)
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment.astimezone(UTC)

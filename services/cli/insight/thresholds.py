@@ -9,6 +9,7 @@ import click
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from rich.table import Table
+from rich.text import Text
 
 from footfall.insights.v1.settings_pb2 import DetectorSettings
 
@@ -19,26 +20,33 @@ def changed(changes: Iterable[str], etag: str) -> DetectorSettings:
     """What `name=value` pairs ask for, on top of the version of that etag."""
     wish = DetectorSettings(etag=etag)
     for change in changes:
-        name, separator, text = change.partition("=")
+        name, _, text = change.partition("=")
         place, field = _named(wish, name.strip())
         try:
             value = int(text) if field.cpp_type == FieldDescriptor.CPPTYPE_INT32 else float(text)
+            setattr(place, field.name, value)
         except ValueError:
-            separator = ""
-            value = 0
-        if not separator:
-            raise click.UsageError(f"{change!r} is no change: it takes NAME=NUMBER.")
-        setattr(place, field.name, value)
+            whole = "WHOLE_" if field.cpp_type == FieldDescriptor.CPPTYPE_INT32 else ""
+            told = f"{change!r} is no change: it takes {name}={whole}NUMBER."
+            raise click.UsageError(told) from None
     return wish
 
 
 def table(settings: DetectorSettings) -> Table:
     """Every threshold with its value."""
     shown = Table(box=None, pad_edge=False, show_header=False)
-    shown.add_row("version", str(settings.version) if settings.version else "defaults")
+    shown.add_row("version", _version(settings))
     for name, place, field in _thresholds(settings):
-        shown.add_row(name, f"{getattr(place, field.name):g}")
+        value = getattr(place, field.name)
+        shown.add_row(name, f"{value:,}" if isinstance(value, int) else f"{value:g}")
     return shown
+
+
+def _version(settings: DetectorSettings) -> Text:
+    if not settings.version:
+        return Text("the defaults")
+    who, when = settings.changed_by, settings.changed_at.ToDatetime()
+    return Text(f"{settings.version}, by {who} on {when:%Y-%m-%d %H:%M} UTC")
 
 
 def _named(wish: DetectorSettings, name: str) -> tuple[Message, FieldDescriptor]:

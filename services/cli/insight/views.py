@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.money_pb2 import Money
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
@@ -20,6 +23,7 @@ from footfall.insights.v1.insight_pb2 import (
     Severity,
     Subject,
 )
+from footfall.insights.v1.insight_requests_pb2 import GenerateInsightsResponse
 from footfall.insights.v1.profile_pb2 import BehaviourProfile, CredibilityTrend
 from footfall.insights.v1.signals_pb2 import ClientSignals
 from services.cli.terminal import blocks
@@ -27,6 +31,8 @@ from services.cli.terminal import blocks
 _SEVERITY_STYLES = {1: "dim", 2: "yellow", 3: "dark_orange", 4: "bold red"}
 _GAUGE_WIDTH = 24
 _FULL = 100.0
+_INDENT = 10
+_CENT = Decimal("0.01")
 
 
 def type_name(insight_type: int) -> str:
@@ -50,22 +56,52 @@ def insights(found: Sequence[Insight]) -> RenderableType:
 
 
 def _insight(one: Insight) -> RenderableType:
-    style = _SEVERITY_STYLES.get(one.severity, "")
     head = Text()
-    head.append(f"{_words(Severity.Name(one.severity), 'SEVERITY_'):9}", style)
-    head.append(f"{type_name(one.insight_type)}: {subject_name(one.subject)}  ", "bold")
-    head.append(blocks.spark(list(one.evidence.trend)), "cyan")
-    lines = [head]
-    details = Text()
-    details.append(f"{one.evidence.rule}\n")
-    details.append(f"weight {one.weight:.2f}, confidence {one.confidence:.3f}", "dim")
-    details.append(f" ({one.evidence.test}); would change: {one.evidence.would_change}\n", "dim")
-    details.append(f"→ {one.recommendation.action}: {one.recommendation.message}", "green")
+    head.append(f"{severity_name(one):{_INDENT}}", severity_style(one))
+    head.append(f"{type_name(one.insight_type)}: {subject_name(one.subject)}", "bold")
+    if one.evidence.trend:
+        head.append(f"  {blocks.spark(list(one.evidence.trend))}", "cyan")
+        head.append(f" {len(one.evidence.trend)} days", "dim")
+    return Group(head, Padding(Group(*_details(one)), (0, 0, 1, _INDENT)))
+
+
+def _details(one: Insight) -> Iterator[Text]:
+    evidence = one.evidence
+    sure = f"; weight {one.weight:.2f}, confidence {one.confidence:.3f} ({evidence.test})"
+    yield Text(evidence.rule).append(sure, "dim")
+    yield Text(f"would change: {evidence.would_change}", "dim")
+    yield Text(f"→ {one.recommendation.action}: {one.recommendation.message}", "green")
     if one.insight_id:
         state = _words(InsightState.Name(one.state), "INSIGHT_STATE_")
         gone = ", holds no more" if one.HasField("cleared_at") else ""
-        details.append(f"\n{one.insight_id}  {state}{gone}", "dim")
-    return Group(*lines, Padding(details, (0, 0, 1, 9)))
+        yield Text(f"{one.insight_id}  {state}{gone}", "dim")
+
+
+def severity_name(one: Insight) -> str:
+    """How bad, in a word."""
+    return _words(Severity.Name(one.severity), "SEVERITY_")
+
+
+def severity_style(one: Insight) -> str:
+    """How bad, as a colour."""
+    return _SEVERITY_STYLES.get(one.severity, "")
+
+
+def generated(answer: GenerateInsightsResponse, shown: int) -> RenderableType:
+    """The worst of a run, what cannot be said, and what the run was."""
+    total = sum(one.count for one in answer.totals)
+    counts = ", ".join(f"{one.count:,} {type_name(one.insight_type)}" for one in answer.totals)
+    end = [f"{min(shown, len(answer.insights)):,} of {total:,} shown ({counts})"] if total else []
+    subjects = f"{answer.subjects:,} subject{'s' if answer.subjects != 1 else ''}"
+    end.append(f"as of {_time(answer.as_of)}, {subjects} looked at")
+    if not answer.kept:
+        end.append("a look back, not kept")
+    if not answer.complete:
+        end.append("[yellow]the latest events of features and clients are still being counted[/]")
+    parts = [insights(answer.insights[:shown])]
+    if answer.insufficient:
+        parts.append(insufficient(answer.insufficient))
+    return Group(*parts, f"[dim]{'; '.join(end)}[/]")
 
 
 def insufficient(found: Sequence[Insufficient]) -> RenderableType:
@@ -94,14 +130,14 @@ def profile(one: BehaviourProfile) -> RenderableType:
     lines = [progression, counted]
     if one.HasField("last_activity_at"):
         lines.append(
-            f"last seen {one.last_activity_at.ToDatetime():%Y-%m-%d %H:%M} UTC, "
-            f"{one.days_since_last_activity} days ago"
+            f"last seen {_time(one.last_activity_at)}, {one.days_since_last_activity} days before"
         )
     if not one.sufficient:
         lines.append(f"too little to rely on: {one.missing}")
     lines += [f"[yellow]! {risk.name}[/]: {escape(risk.reason)}" for risk in one.risk_factors]
     lines += [f"[green]→ {step.action}[/]: {escape(step.reason)}" for step in one.next_actions]
-    return Group(f"[bold]{escape(one.user_id)}[/]", gauges, *lines)
+    head = f"[bold]{escape(one.user_id)}[/], as of {_time(one.as_of)}"
+    return Group(head, gauges, *lines)
 
 
 def _scores(one: BehaviourProfile) -> Iterable[tuple[str, float]]:
@@ -113,15 +149,29 @@ def _scores(one: BehaviourProfile) -> Iterable[tuple[str, float]]:
 def signals(one: ClientSignals) -> RenderableType:
     """What is known of a client."""
     usage = f", {one.usage_ratio:.2f} of it" if one.HasField("usage_ratio") else ""
+    fourth = (
+        f"; a quarter of the active clients have {one.feature_uses_p25:,.0f} or fewer"
+        if one.HasField("feature_uses_p25")
+        else ""
+    )
     lines = [
-        f"[bold]{escape(one.client_id)}[/]",
+        f"[bold]{escape(one.client_id)}[/], as of {_time(one.as_of)}",
         f"{one.recent_events:,} events in 7 days, {one.previous_events:,} in the 7 before{usage}",
-        f"{one.feature_uses:,} uses of {one.features_used:,} features in 30 days",
+        f"{one.feature_uses:,} uses of {one.features_used:,} features in 30 days{fourth}",
     ]
     for days, sums in ((30, one.revenue_30_days), (365, one.revenue_365_days)):
-        told = ", ".join(f"{s.units}.{s.nanos // 10_000_000:02} {s.currency_code}" for s in sums)
+        told = ", ".join(f"{_amount(each):,} {each.currency_code}" for each in sums)
         lines.append(f"revenue of {days} days: {told or 'none'}")
+    if one.HasField("last_activity_at"):
+        lines.append(f"last seen {_time(one.last_activity_at)}")
+    if one.lag_seconds:
+        lines.append(f"[yellow]{one.lag_seconds:,.0f} s behind the newest event[/]")
     return Group(*lines, insights(list(one.open_insights)))
+
+
+def _amount(money: Money) -> Decimal:
+    """Units and nanos have the same sign."""
+    return (money.units + Decimal(money.nanos).scaleb(-9)).quantize(_CENT)
 
 
 def reports(found: Sequence[DetectorReport]) -> RenderableType:
@@ -167,6 +217,16 @@ def deliveries(found: Sequence[FeedDelivery]) -> RenderableType:
             Text(one.last_error, "dim"),
         )
     return table
+
+
+def delivery(one: FeedDelivery) -> RenderableType:
+    """One of them, in a line."""
+    state = _words(DeliveryState.Name(one.state), "DELIVERY_STATE_")
+    return Text(f"{len(one.insight_ids):,} handed over as {one.delivery_id}: {state}", "dim")
+
+
+def _time(stamp: Timestamp) -> str:
+    return f"{stamp.ToDatetime():%Y-%m-%d %H:%M} UTC"
 
 
 def _words(name: str, prefix: str) -> str:

@@ -86,14 +86,19 @@ DELETE FROM app.events WHERE org_id = %(org)s AND occurred_at > %(since)s
   AND occurred_at < %(before)s AND occurred_at <= %(until)s
 """
 
+_DELETE_DAYS: LiteralString = """
+DELETE FROM app.{table} WHERE org_id = %(org)s AND day <= (
+  SELECT max(day) FROM (
+    SELECT day FROM app.{table} WHERE org_id = %(org)s
+      AND day < (%(before)s::timestamptz AT TIME ZONE %(zone)s)::date
+    ORDER BY day LIMIT %(limit)s) AS piece)
+"""
+
 _DELETE: Mapping[str, LiteralString] = {
-    "user_day": """
-        DELETE FROM app.user_day WHERE org_id = %(org)s AND day <= (
-          SELECT max(day) FROM (
-            SELECT day FROM app.user_day WHERE org_id = %(org)s
-              AND day < (%(before)s::timestamptz AT TIME ZONE %(zone)s)::date
-            ORDER BY day LIMIT %(limit)s) AS piece)
-        """,
+    "user_day": _DELETE_DAYS.replace("{table}", "user_day"),
+    "feature_day": _DELETE_DAYS.replace("{table}", "feature_day"),
+    "client_day": _DELETE_DAYS.replace("{table}", "client_day"),
+    "client_revenue_day": _DELETE_DAYS.replace("{table}", "client_revenue_day"),
     "sessions": """
         DELETE FROM app.sessions WHERE org_id = %(org)s AND last_event_at < %(before)s
         AND started_at <= (
@@ -123,6 +128,31 @@ _DELETE: Mapping[str, LiteralString] = {
     "rejected_days": """
         DELETE FROM app.rejected_days WHERE org_id = %(org)s AND day < %(before)s
         """,
+    "insight_changes": """
+        DELETE FROM app.insight_changes WHERE org_id = %(org)s AND logged_at < %(before)s
+        AND position <= (
+          SELECT max(position) FROM (
+            SELECT position FROM app.insight_changes WHERE org_id = %(org)s
+            ORDER BY position LIMIT %(limit)s) AS piece)
+        """,
+    # Never the newest: it says which times have gone by.
+    "insight_runs": """
+        DELETE FROM app.insight_runs WHERE org_id = %(org)s AND run_id IN (
+          SELECT run_id FROM app.insight_runs
+          WHERE org_id = %(org)s AND finished_at < %(before)s
+            AND as_of < (SELECT max(as_of) FROM app.insight_runs WHERE org_id = %(org)s)
+          LIMIT %(limit)s)
+        """,
+    "feed_deliveries": """
+        DELETE FROM app.feed_deliveries WHERE org_id = %(org)s AND delivery_id IN (
+          SELECT delivery_id FROM app.feed_deliveries
+          WHERE org_id = %(org)s AND created_at < %(before)s LIMIT %(limit)s)
+        """,
+    "outbox": """
+        DELETE FROM app.outbox WHERE org_id = %(org)s AND message_id IN (
+          SELECT message_id FROM app.outbox
+          WHERE org_id = %(org)s AND finished_at < %(before)s LIMIT %(limit)s)
+        """,
     "request_answers": """
         DELETE FROM app.request_answers WHERE org_id = %(org)s AND answered_at < %(before)s
         AND answered_at <= (
@@ -137,7 +167,19 @@ _DELETE: Mapping[str, LiteralString] = {
 _DELETE_REVOKED_TOKENS = "DELETE FROM app.revoked_tokens WHERE expires_at < %s"
 
 Table = Literal[
-    "user_day", "sessions", "event_log", "rejected_events", "rejected_days", "request_answers"
+    "user_day",
+    "feature_day",
+    "client_day",
+    "client_revenue_day",
+    "sessions",
+    "event_log",
+    "rejected_events",
+    "rejected_days",
+    "request_answers",
+    "insight_changes",
+    "insight_runs",
+    "feed_deliveries",
+    "outbox",
 ]
 
 

@@ -10,9 +10,13 @@ from uuid import UUID
 
 AHEAD = timedelta(days=90)
 LOG_KEPT = timedelta(hours=74)
-"""Longer than a tail can be resumed, or it would miss what was deleted meanwhile."""
+"""Longer than a tail or a watch can be resumed, or it would miss what was deleted meanwhile."""
 REJECTED_KEPT = timedelta(days=30)
 ANSWERS_KEPT = timedelta(hours=24)
+RUNS_KEPT = timedelta(days=90)
+DELIVERIES_KEPT = timedelta(days=90)
+MESSAGES_KEPT = timedelta(days=30)
+"""After a message was delivered or given up."""
 FLOOR = datetime(2000, 1, 1, tzinfo=UTC)
 """No event is older."""
 

@@ -170,8 +170,15 @@ def _due(
     """Beside events: each table with the time, day or id before which its rows go."""
     if (oldest := organisation.oldest(now)) is not None:
         yield "user_day", oldest  # the day in which it falls is not over
+        yield "feature_day", oldest
+        yield "client_day", oldest
+        yield "client_revenue_day", oldest
         yield "sessions", oldest
     yield "event_log", now - rules.LOG_KEPT
     yield "rejected_events", rules.first_id(now - rules.REJECTED_KEPT)
     yield "rejected_days", (now - rules.REJECTED_KEPT).date()
     yield "request_answers", now - rules.ANSWERS_KEPT
+    yield "insight_changes", now - rules.LOG_KEPT
+    yield "insight_runs", now - rules.RUNS_KEPT
+    yield "feed_deliveries", now - rules.DELIVERIES_KEPT
+    yield "outbox", now - rules.MESSAGES_KEPT

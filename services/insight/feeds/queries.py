@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, insert, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.insight.detection.rules.vocabulary import Subject, SubjectKind
@@ -18,6 +18,7 @@ from services.insight.feeds.rules import (
     Feed,
     state_of,
 )
+from services.insight.insights.rules import stored
 from services.insight.insights.rules.life import STANDING, Insight
 from shared.schema.insights import feed_deliveries, insights, webhook_endpoints
 from shared.schema.outbox import outbox
@@ -122,8 +123,8 @@ def _of(subject: Subject) -> ColumnElement[bool]:
     return or_(own, _I.subject_kind == SubjectKind.ORGANISATION)
 
 
-def _kept(rows: Any) -> list[Insight]:
-    return [dict(row) for row in rows]
+async def _insights(connection: AsyncConnection, query: Select[Any]) -> list[Insight]:
+    return [stored.restored(row) for row in (await connection.execute(query)).mappings()]
 
 
 def _delivery(row: RowMapping) -> Delivery:

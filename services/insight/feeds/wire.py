@@ -49,7 +49,8 @@ def to_published(
     answer: type[Published], delivery: Delivery, handed: Sequence[Insight]
 ) -> Published:
     """What was handed over."""
-    return answer(delivery=to_delivery(delivery), insights=to_fitting(handed)[0])
+    shown, _ = to_fitting(handed)
+    return answer(delivery=to_delivery(delivery), insights=shown)
 
 
 def to_delivery(one: Delivery) -> pb.FeedDelivery:

@@ -1,8 +1,8 @@
 """The SQL of profiles: one statement that sums up the days and actions of users.
 
 Raw and prepared, for it answers in one round trip. It makes the sums, also those that fade, because
-shipping and decoding a row for every day would cost more than the rest of the call. Days are summed
-in their order, so that a profile is the same to the last bit however its events arrived.
+shipping and decoding a row for every day would cost more than the rest of the call. It sums in the
+order of days, so that a profile is the same to the last bit however its events arrived.
 """
 
 from __future__ import annotations
@@ -34,92 +34,92 @@ _OLDER = f"FILTER (WHERE age >= {PERIOD_DAYS})"
 _PREVIOUS = f"FILTER (WHERE age >= {PERIOD_DAYS} AND age < {2 * PERIOD_DAYS})"
 
 
-def _whole(column: str, which: str = "") -> str:
-    return f"coalesce(sum({column}) {which}, 0)::bigint"
-
-
-def _fading(amount: str, which: str = "") -> str:
-    return f"coalesce(sum(weight * {amount}) {which}, 0)"
-
-
-def _credit(area: str, which: str = "") -> str:
-    return _fading(f"(CASE WHEN competency_area = '{area}' THEN credits ELSE 0 END)", which)
+def _sum(amount: str, which: str = "") -> str:
+    return f"coalesce(sum({amount}) {which}, 0)"
 
 
 def _weight(day: str) -> str:
-    return f"power(2::float8, ({day} - here.today) / {HALF_LIFE_DAYS}::float8)"
+    return f"power(2::float8, ({day} - here.today) / {HALF_LIFE_DAYS}::float8) AS weight"
 
 
-# What has a sum in both, of days and of actions.
-_SUMS = ("points", *COMPETENCY_AREAS)
+def _shown(area: str) -> str:
+    return f"CASE competency_area WHEN '{area}' THEN credits ELSE 0 END"
+
 
 _DAYS = f"""
-SELECT {_whole("events")} AS events, {_whole("tool_uses")} AS tool_sessions,
-  {_whole("exports")} AS exports, {_whole("resources")} AS resources,
-  {_whole("milestones")} AS milestones, {_whole("competency_points")} AS competency_points,
-  {_whole("high_impact")} AS high_impact, count(*) AS active_days, max(last_at) AS last_at,
-  min(age) AS newest_age, max(age) AS oldest_age,
-  coalesce(bit_or(1::bigint << age) FILTER (WHERE age < {2 * PERIOD_DAYS}), 0) AS active,
-  {_whole("events", _RECENT)} AS recent_events, {_whole("high_impact", _RECENT)} AS recent_high,
-  {_whole("high_impact", _PREVIOUS)} AS previous_high,
-  {_whole("milestones", _RECENT)} AS recent_milestones,
-  {_whole("milestones", _PREVIOUS)} AS previous_milestones,
-  {_fading("achieved")} AS achievements, {_fading("achieved", _OLDER)} AS older_achievements,
-  {", ".join(f"{_fading(one)} AS {one}" for one in _SUMS)},
-  {", ".join(f"{_fading(one, _OLDER)} AS older_{one}" for one in _SUMS)}
-FROM (
-  SELECT d.*, here.today - d.day AS age, {_weight("d.day")} AS weight,
-    {HIGH_IMPACT_POINTS} * d.high_impact + {MEDIUM_IMPACT_POINTS} * d.medium_impact
-      + {LOW_IMPACT_POINTS} * (d.events - d.high_impact - d.medium_impact) AS points,
-    {MILESTONE_ACHIEVEMENTS} * d.milestones + d.exports + d.resources AS achieved
-  FROM app.user_day d
-  WHERE d.org_id = %(org)s::uuid AND d.user_id = who.user_id AND d.day <= here.today
-  ORDER BY d.day
-) AS d
+SELECT here.today - day AS age, {_weight("day")}, here.today - day AS seen, last_at, events,
+  tool_uses, exports, resources, milestones, competency_points, high_impact,
+  {HIGH_IMPACT_POINTS} * high_impact + {MEDIUM_IMPACT_POINTS} * medium_impact
+    + {LOW_IMPACT_POINTS} * (events - high_impact - medium_impact) AS points,
+  {MILESTONE_ACHIEVEMENTS} * milestones + exports + resources AS achieved,
+  {", ".join(COMPETENCY_AREAS)}, 0 AS actions, 0 AS good
+FROM app.user_day
+WHERE org_id = %(org)s::uuid AND user_id = who.user_id AND day <= here.today ORDER BY day
 """  # noqa: S608 - only names and numbers of our own go in
 
 _ACTIONS = f"""
-SELECT count(*) AS offline_actions,
-  count(*) FILTER (WHERE outcome = {_GOOD} AND age < {PERIOD_DAYS}) AS recent_good_actions,
-  count(*) FILTER (WHERE outcome = {_GOOD} AND age >= {PERIOD_DAYS} AND age < {2 * PERIOD_DAYS})
-    AS previous_good_actions,
-  {_fading("points")} AS points, {", ".join(f"{_credit(a)} AS {a}" for a in COMPETENCY_AREAS)},
-  {_fading("points", _OLDER)} AS older_points,
-  {", ".join(f"{_credit(a, _OLDER)} AS older_{a}" for a in COMPETENCY_AREAS)}
+SELECT here.today - day, {_weight("day")}, NULL, NULL, 0, 0, 0, 0, 0, 0, 0,
+  CASE outcome WHEN {_GOOD} THEN {GOOD_ACTION_POINTS} ELSE {ACTION_POINTS} END, 0,
+  {", ".join(map(_shown, COMPETENCY_AREAS))}, 1, CASE outcome WHEN {_GOOD} THEN 1 ELSE 0 END
 FROM (
-  SELECT a.outcome, a.competency_area, here.today - a.day AS age, {_weight("a.day")} AS weight,
-    CASE a.outcome WHEN {_GOOD} THEN {GOOD_ACTION_POINTS} ELSE {ACTION_POINTS} END AS points,
-    CASE a.outcome WHEN {_GOOD} THEN {GOOD_ACTION_CREDITS} WHEN {_BAD} THEN {BAD_ACTION_CREDITS}
+  SELECT outcome, competency_area, occurred_at, action_id,
+    (occurred_at AT TIME ZONE here.zone)::date AS day,
+    CASE outcome WHEN {_GOOD} THEN {GOOD_ACTION_CREDITS} WHEN {_BAD} THEN {BAD_ACTION_CREDITS}
       ELSE {ACTION_CREDITS} END AS credits
-  FROM (
-    SELECT c.outcome, c.competency_area, c.occurred_at, c.action_id,
-      (c.occurred_at AT TIME ZONE here.zone)::date AS day
-    FROM app.customer_actions c
-    WHERE c.org_id = %(org)s::uuid AND c.user_id = who.user_id
-      AND c.occurred_at <= %(as_of)s::timestamptz
-  ) AS a
-  ORDER BY a.occurred_at, a.action_id
-) AS a
+  FROM app.customer_actions
+  WHERE org_id = %(org)s::uuid AND user_id = who.user_id
+    AND occurred_at <= %(as_of)s::timestamptz
+) AS actions
+ORDER BY occurred_at, action_id
 """  # noqa: S608 - only names and numbers of our own go in
 
-_BOTH = {
-    **{one: f"d.{one} + a.{one}" for one in (*_SUMS, *(f"older_{sum_}" for sum_ in _SUMS))},
-    "user_id": "who.user_id",
-}
-_SHOWN = ", ".join(_BOTH.get(name, name) for name in Tally._fields)
+_FADING = ("points", "achieved", *COMPETENCY_AREAS)
+
+# In the order of Tally.
+_SUMS = (
+    _sum("events"),
+    _sum("tool_uses"),
+    _sum("exports"),
+    _sum("resources"),
+    _sum("milestones"),
+    f"{_sum('competency_points')}::bigint",
+    _sum("high_impact"),
+    "count(seen)",
+    "max(last_at)",
+    "min(seen)",
+    "max(seen)",
+    f"coalesce(bit_or(1::bigint << seen) FILTER (WHERE seen < {2 * PERIOD_DAYS}), 0)",
+    _sum("events", _RECENT),
+    _sum("high_impact", _RECENT),
+    _sum("high_impact", _PREVIOUS),
+    _sum("milestones", _RECENT),
+    _sum("milestones", _PREVIOUS),
+    *(_sum(f"weight * {amount}") for amount in _FADING),
+    *(_sum(f"weight * {amount}", _OLDER) for amount in _FADING),
+    _sum("actions"),
+    _sum("good", _RECENT),
+    _sum("good", _PREVIOUS),
+)
 
 
 def _select_tallies(who: str) -> str:
-    """Tallies of the users whom a query without a name selects."""
-    return f"""
+    """Tallies of the users whom a query selects.
+
+    In one line: psycopg does not remember how to send a statement beyond 4,096 characters, and
+    finding that out anew for each call would cost as much as deciding the answer.
+    """
+    statement = f"""
 WITH here AS MATERIALIZED (
   SELECT o.time_zone AS zone, (%(as_of)s::timestamptz AT TIME ZONE o.time_zone)::date AS today
   FROM app.organisations o WHERE o.org_id = %(org)s::uuid
 )
-SELECT {_SHOWN} FROM here CROSS JOIN LATERAL ({who}) AS who
-CROSS JOIN LATERAL ({_DAYS}) AS d CROSS JOIN LATERAL ({_ACTIONS}) AS a
+SELECT who.user_id, sums.* FROM here CROSS JOIN LATERAL ({who}) AS who
+CROSS JOIN LATERAL (
+  SELECT {", ".join(_SUMS)} FROM (({_DAYS}) UNION ALL ({_ACTIONS})) AS past
+) AS sums
 ORDER BY who.user_id
 """  # noqa: S608 - only queries of our own go in
+    return " ".join(statement.split())
 
 
 _SELECT_TALLY = _select_tallies("SELECT %(user)s::text AS user_id")

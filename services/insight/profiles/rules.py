@@ -98,13 +98,13 @@ class Tally(NamedTuple):
     recent_milestones: int
     previous_milestones: int
     points: float
-    older_points: float
     achievements: float
-    older_achievements: float
     customer_intelligence: float
     value_communication: float
     sales_execution: float
     systematic_optimization: float
+    older_points: float
+    older_achievements: float
     older_customer_intelligence: float
     older_value_communication: float
     older_sales_execution: float

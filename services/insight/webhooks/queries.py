@@ -66,7 +66,7 @@ _PENDING, _DEAD = 1, 3
 
 async def select_due_lanes(raw: RawConnection, now: datetime) -> list[Lane]:
     """Every lane with a message that is due."""
-    return sorted([Lane(*row) async for row in await raw.execute(_SELECT_DUE_LANES, (now,))])
+    return [Lane(*row) async for row in await raw.execute(_SELECT_DUE_LANES, (now,))]
 
 
 async def select_endpoint(raw: RawConnection, lane: Lane) -> Endpoint | None:

@@ -12,8 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.identity.administration.desk import ActRefused, Desk
 from shared.schema.insights import webhook_endpoints
+from shared.schema.outbox import outbox
 
 _W = webhook_endpoints.c
+_PENDING, _DEAD = 1, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,19 @@ async def remove(desk: Desk, org_id: UUID, topic: str) -> None:
         )
         _require_found(removed.rowcount, org_id, topic)
         await act.record("webhook.remove", topic)
+
+
+async def retry(desk: Desk, org_id: UUID, topic: str) -> int:
+    """Try messages anew that were given up, from the first try on; says how many there are."""
+    now = desk.clock.now()
+    async with desk.acting(org_id) as act:
+        again = await act.transaction.connection.execute(
+            update(outbox)
+            .where(outbox.c.org_id == org_id, outbox.c.topic == topic, outbox.c.state == _DEAD)
+            .values(state=_PENDING, attempts=0, next_attempt_at=now, finished_at=None)
+        )
+        await act.record("webhook.retry", topic, messages=again.rowcount)
+    return again.rowcount
 
 
 async def all_of_them(desk: Desk, org_id: UUID) -> Sequence[Webhook]:

@@ -75,7 +75,7 @@ async def test_whatever_order_events_come_in_they_are_stored_in_one(
 async def test_a_flush_that_is_never_answered_holds_up_no_later_one(
     writer: Database, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "_GIVE_UP_SECONDS", 0.1)
+    monkeypatch.setattr(group_commit, "_GIVE_UP_SECONDS", 2.0)
     silent = Database(organisation.database.admin_url, application_name="never opened")
     silent.in_one_round_trip = unanswered_once(writer)  # type: ignore[method-assign, assignment]
     commit = group_commit.GroupCommit(silent)

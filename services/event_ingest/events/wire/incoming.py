@@ -92,7 +92,7 @@ def from_request(request: IngestEventRequest, checks: Rules, caller: Identity) -
 
 def from_batch(request: Batch, checks: Rules, caller: Identity) -> list[Sent]:
     """The events of a batch, checked against the rules of the proto in one call if need be."""
-    plain = all(map(is_plain, request.events))
+    plain = all(map(_is_plain, request.events))
     broken = {} if plain else checks.by_item(request, "events")
     now_us, writes_as = _now_us(), _writes_as(caller)
     if not broken:
@@ -119,7 +119,7 @@ def from_kept(kept: Sequence[tuple[bytes, datetime, str | None]], checks: Rules)
     ]
 
 
-def is_plain(event: event_pb2.Event) -> bool:
+def _is_plain(event: event_pb2.Event) -> bool:
     """Whether an event breaks no rule of the proto for certain, at a fifth of the validator's cost.
 
     Of the others, and of all with a context or a detail, the validator tells.

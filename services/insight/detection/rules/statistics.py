@@ -112,7 +112,7 @@ def _sum(first: float, ratios: Iterator[float]) -> float:
     for ratio in ratios:
         term *= ratio
         total += term
-        if term < total * _NEGLIGIBLE:
+        if term <= total * _NEGLIGIBLE:  # so too when even the first is too small to be told from 0
             break
     return min(1.0, total)
 

@@ -39,6 +39,9 @@ _LOG = logging.getLogger("footfall.runs")
 _SEEN_TO_SECONDS = 5.0
 """Runs in hand when the worker is told to stop may take so long; then they are undone."""
 
+_CONNECTIONS = 3
+"""The queue asks for jobs, gives signs of life and puts the tick of the schedule."""
+
 _INSIST_SECONDS, _INSIST_PAUSE_SECONDS = 10.0, 0.2
 _ON_THE_MINUTE = "* * * * *"
 _DISPATCH = "dispatch"
@@ -92,9 +95,7 @@ class Queue:
         self._generate = generate
         self._dispatch = dispatch
         self._report = report
-        self._pool = pool_of_jobs(
-            url, application_name="insight-worker-queue", size=timing.at_once + 2
-        )
+        self._pool = pool_of_jobs(url, application_name="insight-worker-queue", size=_CONNECTIONS)
         self._app = App(connector=PsycopgConnector())
         self._lost = asyncio.Event()
         """Set when the end of a job could not be written: who begins anew loses its jobs."""

@@ -73,6 +73,9 @@ class Deliveries:
         self._ailing: set[Lane] = set()
         self._aside: dict[Lane, float] = {}
         """Lanes that something of ours failed for, with the time before which they wait."""
+        self._due: set[Lane] = set()
+        """Lanes that had more than was taken when they were looked at last."""
+        self._look_at = 0.0
         self._last: Lane | None = None
 
     async def deliver(self) -> float:
@@ -81,18 +84,17 @@ class Deliveries:
         What fails for one lane is logged, left for later and stops no other; only a database that
         is away is raised.
         """
-        async with self._across.across_tenants() as raw:
-            due = await queries.select_due_lanes(raw, self._clock.now())
+        if self._clock.monotonic() >= self._look_at:
+            await self._look()
         taken = 0
-        for lane in self._in_turn(due):
+        for lane in self._in_turn():
             taken += await self._take(lane)
         if taken:
             return 0.0
+        pause = max(0.0, self._look_at - self._clock.monotonic())
         if not self._sending:
-            return _LOOK_EVERY_SECONDS
-        await asyncio.wait(
-            self._sending, timeout=_LOOK_EVERY_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
+            return pause
+        await asyncio.wait(self._sending, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         return 0.0
 
     async def close(self) -> None:
@@ -104,8 +106,15 @@ class Deliveries:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
 
-    def _in_turn(self, due: Sequence[Lane]) -> Sequence[Lane]:
+    async def _look(self) -> None:
+        """Find who has something due; now and then, for it costs by the length of the queues."""
+        async with self._across.across_tenants() as raw:
+            self._due = set(await queries.select_due_lanes(raw, self._clock.now()))
+        self._look_at = self._clock.monotonic() + _LOOK_EVERY_SECONDS
+
+    def _in_turn(self) -> Sequence[Lane]:
         """Beginning after whoever was served last: with little room everybody gets a turn."""
+        due = sorted(self._due)
         begin = bisect_right(due, self._last) if self._last is not None else 0
         return [*due[begin:], *due[:begin]]
 
@@ -128,6 +137,8 @@ class Deliveries:
             self._aside[lane] = self._clock.monotonic() + _AFTER_FAILURE_SECONDS
             return 0
         self._aside.pop(lane, None)
+        if len(messages) < room:
+            self._due.discard(lane)
         for message in messages:
             assert endpoint is not None
             self._begin(lane, endpoint, message)
@@ -191,10 +202,13 @@ class Deliveries:
                 self._ailing.discard(lane)
                 return
             self._ailing.add(lane)
+            gone = verdict.fate is Fate.GONE
+            if gone and not await queries.update_endpoint_off(raw, lane, endpoint.url, _GONE):
+                gone, verdict = False, Verdict(Fate.RETRY, now, verdict.error)  # it moved meanwhile
             if await self._write_failure(raw, lane, message, answer, verdict):
                 self._tell(lane, message, verdict)
-            if verdict.fate is Fate.GONE:
-                await self._switch_off(raw, lane, endpoint)
+            if gone:
+                await self._bury(raw, lane)
 
     async def _write_failure(
         self, raw: RawConnection, lane: Lane, message: Message, answer: Answer, verdict: Verdict
@@ -215,10 +229,8 @@ class Deliveries:
             extra = {**_names(lane, message), "tries": message.attempts + 1, "why": verdict.error}
             _LOG.error("webhook message given up", extra=extra)
 
-    async def _switch_off(self, raw: RawConnection, lane: Lane, endpoint: Endpoint) -> None:
+    async def _bury(self, raw: RawConnection, lane: Lane) -> None:
         """The receiver is gone: nothing is sent there until somebody sets the endpoint anew."""
-        if not await queries.update_endpoint_off(raw, lane, endpoint.url, _GONE):
-            return
         await audit.append(
             raw,
             lane.org_id,

@@ -101,7 +101,7 @@ class Poster:
             await writer.drain()
             return await _answer(reader)
         finally:
-            writer.transport.abort()  # whatever the receiver goes on to say
+            writer.transport.abort()  # house: of a socket, whatever goes on coming
 
     async def _connect(self, target: Target) -> tuple[StreamReader, StreamWriter]:
         failure: Exception = OSError(f"the name {target.host} has no address")

@@ -146,6 +146,7 @@ _INDEXES = (
     """CREATE INDEX feature_day_subject ON app.feature_day
         (org_id, subject_kind, subject_id, day)""",
     "CREATE INDEX client_day_client ON app.client_day (org_id, client_id, day)",
+    "CREATE INDEX client_revenue_day_day ON app.client_revenue_day (org_id, day)",
     """CREATE UNIQUE INDEX insights_subject ON app.insights
         (org_id, subject_kind, subject_id, feature, insight_type)""",
     "CREATE INDEX insights_state ON app.insights (org_id, state, last_seen_at)",

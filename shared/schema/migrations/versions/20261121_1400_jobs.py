@@ -44,7 +44,6 @@ _GRANTS = (
         jobs.procrastinate_periodic_defers_id_seq TO footfall_insight""",
     """GRANT EXECUTE ON FUNCTION jobs.procrastinate_defer_jobs_v1,
         jobs.procrastinate_defer_periodic_job_v2, jobs.procrastinate_fetch_job_v2,
-        jobs.procrastinate_finish_job_v1, jobs.procrastinate_retry_job_v2,
         jobs.procrastinate_register_worker_v1, jobs.procrastinate_unregister_worker_v1,
         jobs.procrastinate_update_heartbeat_v1, jobs.procrastinate_prune_stalled_workers_v1
         TO footfall_insight""",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from google.type.money_pb2 import Money
 
 from footfall.events.v1 import event_pb2
 from services.event_ingest.event_types.rules import TypeId
@@ -155,17 +156,70 @@ async def test_sessions_and_days_of_users_go_with_their_organisations_retention(
     organisation.set("time_zone", "Pacific/Auckland")
     other_organisation.set("retention_days", None)
     for org in (organisation, other_organisation):
-        await store(writer, org, [old(days + 0.5) for days in range(20, 60, 2)])
+        await store(
+            writer,
+            org,
+            [
+                old(days + 0.5, "revenue", client_id="phone-7", revenue=dollars(1))
+                for days in range(20, 60, 2)
+            ]
+            + [old(days + 0.5, feature="editor") for days in range(20, 60, 2)],
+        )
     await Follower(writer, broom, SystemClock()).follow()
-    for table in ("sessions", "user_day"):
+    days = ("user_day", "feature_day", "client_day", "client_revenue_day")
+    for table in ("sessions", *days):
         assert count(organisation, table) == 20
     hours = count(organisation, "event_hourly")
     await upkeep.keep_up()
     assert count(organisation, "sessions") == 5
-    assert count(organisation, "user_day") in {5, 6}  # the day in which the line falls is kept
+    for table in days:
+        assert count(organisation, table) in {5, 6}  # the day in which the line falls is kept
     assert count(organisation, "event_hourly") == hours
-    for table in ("events", "sessions", "user_day"):
+    assert count(other_organisation, "events") == 40
+    for table in ("sessions", *days):
         assert count(other_organisation, table) == 20
+
+
+def dollars(units: int) -> event_pb2.Revenue:
+    return event_pb2.Revenue(amount=Money(currency_code="USD", units=units))
+
+
+async def test_what_insight_leaves_behind_goes_in_its_time(
+    upkeep: Upkeep, organisation: Organisation, database: MigratedDatabase
+) -> None:
+    org_id = organisation.org_id
+    for number in range(20):
+        moment = NOW - (85 + number) * DAY - timedelta(minutes=1)
+        database.execute(
+            "INSERT INTO app.insight_runs VALUES"
+            " (%s, gen_random_uuid(), %s, 0, '', 1, %s, %s, 0, 1, 0, 0)",
+            org_id, NOW - number * DAY, moment, moment,
+        )  # fmt: skip
+        database.execute(
+            "INSERT INTO app.feed_deliveries VALUES"
+            " (%s, gen_random_uuid(), 1, '', '{}', NULL, %s, '')",
+            org_id, moment,
+        )  # fmt: skip
+        database.execute(
+            "INSERT INTO app.insight_changes VALUES (%s, %s, '{}', %s)",
+            org_id, 100 - number, NOW - timedelta(hours=60 + number, minutes=1),
+        )  # fmt: skip
+        database.execute(
+            "INSERT INTO app.outbox (org_id, message_id, topic, body, created_at, state, attempts,"
+            " next_attempt_at, finished_at, last_error) VALUES"
+            " (%s, gen_random_uuid(), 't', '', %s, %s, 0, %s, %s, '')",
+            org_id, moment, 1 + number % 2, moment,
+            NOW - (20 + number) * DAY if number % 2 else None,
+        )  # fmt: skip
+    await upkeep.keep_up()
+    assert count(organisation, "insight_runs") == 5
+    assert count(organisation, "feed_deliveries") == 5
+    assert count(organisation, "insight_changes") == 14
+    assert count(organisation, "outbox") == 10 + 5
+    database.execute("UPDATE app.insight_runs SET finished_at = %s", NOW - 100 * DAY)
+    await upkeep.keep_up()
+    (newest,) = database.execute("SELECT as_of FROM app.insight_runs")
+    assert newest == (NOW,)
 
 
 async def test_the_log_goes_after_74_hours_and_never_before_it_is_folded(

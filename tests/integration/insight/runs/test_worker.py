@@ -14,7 +14,7 @@ from services.insight.worker import Worker
 from shared.database import Database
 from shared.refusal import StartRefused
 from shared.settings import Settings
-from tests.insight_working import insight_worker, runs_of, until
+from tests.insight_working import a_run_held_up, held_up, insight_worker, runs_of, until
 from tests.organisations import Organisation
 from tests.postgres import MigratedDatabase
 from tests.programs import Program
@@ -24,14 +24,25 @@ ENDS_WITHIN_SECONDS = 15
 
 
 @pytest.fixture
-async def worker(database: MigratedDatabase, organisation: Organisation) -> AsyncIterator[Program]:
-    assert runs_of(organisation) == 0
-    soon = {
-        "FOOTFALL_INSIGHT_WORKER_SOON_SECONDS": "1",
-        "FOOTFALL_INSIGHT_WORKER_REST_SECONDS": "0",
-    }
-    async with insight_worker(database, **soon) as running:
+async def worker(
+    database: MigratedDatabase, organisation: Organisation, other_organisation: Organisation
+) -> AsyncIterator[Program]:
+    """One that comes to organisations which are there; both are due, for they had no run yet."""
+    assert runs_of(organisation) == runs_of(other_organisation) == 0
+    timing = {"SOON_SECONDS": "1", "REST_SECONDS": "0"}
+    async with insight_worker(
+        database, **{f"FOOTFALL_INSIGHT_WORKER_{name}": value for name, value in timing.items()}
+    ) as running:
         yield running
+
+
+@pytest.fixture
+def refused(database: MigratedDatabase, organisation: Organisation) -> None:
+    """The database keeps no run of the organisation."""
+    database.execute(
+        "ALTER TABLE app.insight_runs ADD CONSTRAINT never"
+        f" CHECK (org_id <> '{organisation.org_id}')"
+    )
 
 
 def causes(organisation: Organisation) -> list[Cause]:
@@ -67,21 +78,33 @@ async def test_the_schedule_runs_everyone_and_events_make_a_run_soon(
     assert await worker.ended(seconds=ENDS_WITHIN_SECONDS) == 0
 
 
+@pytest.mark.usefixtures("refused")
 async def test_a_run_that_fails_is_tried_again_and_then_kept(
-    worker: Program, database: MigratedDatabase, organisation: Organisation, writer: Database
+    worker: Program, organisation: Organisation, other_organisation: Organisation
 ) -> None:
-    await until(lambda: runs_of(organisation) == 1)
-    database.execute(
-        "ALTER TABLE app.insight_runs ADD CONSTRAINT never"
-        f" CHECK (org_id <> '{organisation.org_id}') NOT VALID"
-    )
-    await store(writer, organisation, [event_at(datetime.now(UTC), "report_generated")])
     await worker.heard("job is dead")
     said = [event["message"] for event in worker.events()]
     assert said.count("job failed, will be tried again") == 4
     assert worker.said("job is dead")["org"] == str(organisation.org_id)
     await until(lambda: 'footfall_insight_queue_jobs{state="dead"} 1.0' in page(worker))
-    assert runs_of(organisation) == 1
+    await until(lambda: runs_of(other_organisation) == 1)
+    assert runs_of(organisation) == 0
+
+
+async def test_a_run_in_hand_when_the_worker_is_told_to_stop_is_left_to_the_next(
+    database: MigratedDatabase, organisation: Organisation, other_organisation: Organisation
+) -> None:
+    with a_run_held_up(database):
+        async with insight_worker(database) as first:
+            await until(lambda: held_up(database))
+            first.send(signal.SIGTERM)
+            assert await first.ended(seconds=ENDS_WITHIN_SECONDS) == 0
+        states = database.execute(
+            "SELECT DISTINCT status::text FROM jobs.procrastinate_jobs WHERE lock IS NOT NULL"
+        )
+        assert states == [("todo",)]
+    async with insight_worker(database):
+        await until(lambda: runs_of(organisation) == runs_of(other_organisation) == 1)
 
 
 async def test_without_its_urls_the_worker_says_what_is_missing() -> None:

@@ -17,7 +17,7 @@ from services.insight.detection.rules.vocabulary import (
     Subject,
     SubjectKind,
 )
-from tests.detecting import CLIENT, DEFAULTS, USER, WINDOWS, findings, only, snapshot, types
+from tests.judging import CLIENT, DEFAULTS, USER, WINDOWS, findings, only, snapshot, types
 
 POWER, UPSELL, STUCK = (
     InsightType.POWER_USER,

@@ -21,7 +21,7 @@ from services.insight.detection.rules.vocabulary import (
     Subject,
     SubjectKind,
 )
-from tests.detecting import (
+from tests.judging import (
     CLIENT,
     DEFAULTS,
     USER,
@@ -162,8 +162,8 @@ def test_what_an_abandonment_says() -> None:
         (5, 15, Severity.HIGH),
         (470, 530, Severity.MEDIUM),
         (469, 531, Severity.HIGH),
-        (4952, 5048, Severity.MEDIUM),
-        (4951, 5049, Severity.HIGH),  # the bound is one half exactly
+        (4903, 5097, Severity.MEDIUM),
+        (4902, 5098, Severity.HIGH),  # the bound is one half exactly
     ],
 )
 def test_severity_of_an_abandonment(used: int, abandoned: int, severity: Severity) -> None:

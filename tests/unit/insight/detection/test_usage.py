@@ -21,7 +21,7 @@ from services.insight.detection.rules.vocabulary import (
     SubjectKind,
     Window,
 )
-from tests.detecting import AS_OF, CLIENT, DEFAULTS, USER, WINDOWS, findings, only, snapshot, types
+from tests.judging import AS_OF, CLIENT, DEFAULTS, USER, WINDOWS, findings, only, snapshot, types
 
 CHURN, DECLINE = InsightType.CHURN_RISK, InsightType.DECLINING_USAGE
 FALLING = {CHURN, DECLINE}
@@ -71,7 +71,7 @@ def test_it_holds_for_organisations_users_and_clients_alike(subject: Subject) ->
 
 
 def test_three_tenths_is_exact() -> None:
-    """In floats 0.1 × 3 is more than 0.3, and 3 of 10 would be declared lost."""
+    """As floats, three tenths of much are a little less or more, and the verdict with them."""
     settings = replace(DEFAULTS, min_previous_events=1)
     assert falling(3, 10, settings) == DECLINE
     assert falling(30_000_000_000_000_003, 100_000_000_000_000_000, settings) == DECLINE

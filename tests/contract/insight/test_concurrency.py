@@ -1,0 +1,78 @@
+"""Generations at the same time by several processes: never two of one insight, no deadlock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from footfall.insights.v1 import insight_requests_pb2 as pb
+from tests.detecting import LAST_WEEK, WEEK_BEFORE, events, send
+from tests.ingesting import Caller
+from tests.insighting import Asker, Insight, running_insight
+from tests.organisations import Organisation
+from tests.postgres import MigratedDatabase
+
+ROUNDS = 5
+USERS = [f"u{number}" for number in range(40)]
+
+
+@pytest.fixture(scope="module")
+def second(shared_database: MigratedDatabase) -> Iterator[Insight]:
+    with running_insight(shared_database) as running:
+        yield running
+
+
+@pytest.mark.usefixtures("folding")
+def test_generations_and_decisions_at_once_keep_one_insight_of_each(
+    insight: Insight, second: Insight, acme: Organisation, backend: Caller
+) -> None:
+    askers = [process.asker(acme) for process in (insight, second) for _ in range(2)]
+    chance = random.Random(11)
+
+    def generate(asker: Asker) -> set[str]:
+        user = chance.choice(["", "", chance.choice(USERS)])
+        request = pb.GenerateInsightsRequest()
+        if user:
+            request.user_id = user
+        return {one.insight_id for one in asker.call("GenerateInsights", request).insights}
+
+    def decide(asker: Asker) -> None:
+        found = asker.call("ListInsights", pb.ListInsightsRequest(page_size=1000)).insights
+        if not found:
+            return
+        one = chance.choice(found)
+        try:
+            asker.call("ResolveInsight", pb.ResolveInsightRequest(insight_id=one.insight_id))
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.FAILED_PRECONDITION  # noqa: PT017 - one of them
+
+    with ThreadPoolExecutor(12) as pool:
+        for number in range(ROUNDS):
+            for user in USERS[number::ROUNDS]:
+                sent = events(20, WEEK_BEFORE, "page_view", user_id=user)
+                sent += events(6, LAST_WEEK, "feature_abandoned", user_id=user, feature="editor")
+                send(backend, sent)
+            running = [pool.submit(generate, asker) for asker in askers * 2]
+            deciding = [pool.submit(decide, asker) for asker in askers]
+            ids = [one.result() for one in running]
+            for one in deciding:
+                one.result()
+            assert all("" not in found for found in ids)
+    askers[0].call("GenerateInsights", pb.GenerateInsightsRequest())
+    rows = acme.database.execute(
+        "SELECT count(*), count(DISTINCT (insight_type, subject_kind, subject_id, feature)),"
+        " count(DISTINCT insight_id), count(*) FILTER (WHERE cleared_at IS NOT NULL)"
+        " FROM app.insights WHERE org_id = %s",
+        acme.org_id,
+    )
+    # Three of each user, of the client and of the organisation, and of these the feature that is
+    # given up: none was lost, none came twice.
+    assert rows == [(3 * (len(USERS) + 2) + 2,) * 3 + (0,)]
+    (kept,) = acme.database.execute(
+        "SELECT count(*) FROM app.insight_runs WHERE org_id = %s", acme.org_id
+    )
+    assert kept == (ROUNDS * len(askers) * 2 + 1,)

@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("name", nargs="*", help="claims to measure; all when none is named")
     parser.add_argument("--list", action="store_true", help="tell what there is")
     effort = parser.add_mutually_exclusive_group()
-    effort.add_argument("--quick", action="store_true", help="within 15 minutes (the default)")
+    effort.add_argument("--quick", action="store_true", help="within 20 minutes (the default)")
     effort.add_argument("--full", action="store_true", help="the sizes and times of the claims")
     parser.add_argument("--rows", type=int, help="events present, for claims about size")
     form = parser.add_mutually_exclusive_group()

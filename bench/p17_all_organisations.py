@@ -1,8 +1,8 @@
 """P17: runs of all organisations, a thousand of them with ten million events, against a hundred.
 
 The worker as it is deployed, started anew for each: it finds who is due and runs their detectors,
-some at once, each time for the first time. Time is from the first run to the last, memory the most
-that the process ever held.
+some at once, each time for the first time. Time is that from the first run to the last by the
+number of runs, memory the most that the process ever held.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ async def measure(effort: Effort) -> AsyncIterator[Finding]:
         sizes = f"{many.organisations:,} / {few.organisations:,}"
         checked = f"{many.rows:,} / {few.rows:,} events; {many.told} / {few.told}"
         yield Finding(
-            f"time of a run, of organisations {sizes}", ratio.times(1000), "ms/organisation",
+            f"all organisations, time of a run, {sizes} of them", ratio.times(1000), "ms/run",
             1.2, 1.05, checked, lower_is_better=True,
         )  # fmt: skip
         pairs = list(zip(many.peaks, few.peaks, strict=True))[-_PAIRS:]
         yield Finding(
-            f"peak memory of the worker, of organisations {sizes}", compared(pairs), "MiB",
-            1.1, 1.02, "the same runs", lower_is_better=True,
+            f"all organisations, peak memory of the worker, {sizes} of them", compared(pairs),
+            "MiB", 1.1, 1.02, "the same runs", lower_is_better=True,
         )  # fmt: skip
 
 
@@ -67,16 +67,14 @@ class _Everybody:
         self.told = ""
 
     async def seconds(self) -> float:
-        """How long a worker takes for each, on average."""
+        """How long a worker takes for a run, on average."""
         self._base.administer(_FORGET)
         async with started("services.insight.worker", {**self._base.environ, **_PORT}) as worker:
             await self._all_ran()
             self.peaks.append(worker.peak_bytes() / _MEGA)
-        runs, ran, subjects, found, seconds = self._base.execute(_RAN)[0]
-        if runs != ran:
-            raise WrongCount(f"{runs} runs of {ran} organisations")
+        runs, _, subjects, found, seconds = self._base.execute(_RAN)[0]
         self.told = f"{runs:,} runs, {subjects:,} subjects, {found:,} findings"
-        return float(seconds) / self.organisations
+        return float(seconds) / int(runs)
 
     async def _all_ran(self) -> None:
         gives_up = time.monotonic() + _PATIENCE_SECONDS

@@ -73,6 +73,7 @@ class Database:
     """One bounded pool of connections of one login, and SQLAlchemy's engine on top of it."""
 
     def __init__(self, url: str, *, application_name: str, size: int = 8) -> None:
+        self.size = size
         self._pool: AsyncConnectionPool[RawConnection] = AsyncConnectionPool(
             url,
             connection_class=_Lent,

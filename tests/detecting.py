@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
+import pytest
+
 from footfall.events.v1 import event_pb2
 from footfall.insights.v1 import insight_pb2
 from footfall.insights.v1 import insight_requests_pb2 as pb
-from tests.ingesting import Caller, event
+from tests.ingesting import Caller, Refused, event, refusal
 from tests.insighting import Asker
 
 DAY = timedelta(days=1)
@@ -22,6 +26,8 @@ EVERYBODY = {"user_id": "mia", "client_id": "phone-7"}
 
 CHURN, DECLINE, POWER, UPSELL, STUCK, ADOPTION, ABANDONMENT = range(1, 8)
 LAST_WEEK, WEEK_BEFORE, BUSY_TIME = 2.0, 9.0, 30.0
+
+_PATIENCE_SECONDS = 30.0
 
 
 def events(
@@ -40,13 +46,23 @@ def send(caller: Caller, sent: Iterable[event_pb2.Event]) -> None:
         assert set(caller.verdicts(*batch)) == {"ACCEPTED"}
 
 
+def weeks(recent: int, previous: int) -> list[event_pb2.Event]:
+    return events(recent, LAST_WEEK, "page_view") + events(previous, WEEK_BEFORE, "page_view")
+
+
+def made(voice: int, reports: int) -> list[event_pb2.Event]:
+    """Long enough ago to be in no comparison of weeks."""
+    return events(voice, 20, "voice_generation") + events(reports, 20, "report_generated")
+
+
 def generate(asker: Asker, as_of: datetime | None = NOON, /, **subject: Any) -> Any:
-    """What a run answers, all events counted."""
+    """What a run answers that counted every event; on a busy machine it may take another."""
     request = pb.GenerateInsightsRequest(**subject)
     if as_of is not None:
         request.as_of.FromDatetime(as_of)
-    answer = asker.call("GenerateInsights", request)
-    assert answer.complete
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not (answer := asker.call("GenerateInsights", request)).complete:
+        assert time.monotonic() < until
     return answer
 
 
@@ -74,3 +90,9 @@ def one_of(answer: Any, insight_type: int, subject: str = "org", feature: str = 
         and one.subject.feature == feature
     ]
     return found
+
+
+def refused(asker: Asker, method: str, request: Any) -> Refused:
+    with pytest.raises(grpc.RpcError) as failed:
+        asker.call(method, request)
+    return refusal(failed.value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import settings as hypothesis_settings
+
 from services.insight.detection.rules.detect import detect, detect_adoption
 from services.insight.detection.rules.settings import DetectorSettings
 from services.insight.detection.rules.vocabulary import (
@@ -26,6 +28,9 @@ AS_OF = datetime(2026, 3, 9, tzinfo=UTC)
 USER = Subject(SubjectKind.USER, "mia")
 CLIENT = Subject(SubjectKind.CLIENT, "c-1")
 DEFAULTS = DetectorSettings()
+
+LAW = hypothesis_settings(deadline=None)
+"""A busy machine may take its time over an example; what holds, holds."""
 
 
 def before(days: float) -> datetime:

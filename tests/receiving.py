@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -55,6 +56,8 @@ class Receiver:
     received: list[Received]
     closing: threading.Event
     answering: Answering
+    answered: list[Received] = field(default_factory=list)
+    """Those whose sender still lived when their answer was ready: no other has been dealt with."""
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -82,8 +85,17 @@ class _Handler(BaseHTTPRequestHandler):
         reply = receiver.answering(came)
         receiver.closing.wait(3600 if reply.never else reply.seconds)
         self.close_connection = True
-        if not reply.never:
+        if not reply.never and self._sender_lives():
+            receiver.answered.append(came)
             self._reply(reply)
+
+    def _sender_lives(self) -> bool:
+        try:
+            return bool(self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True  # it says nothing more, and waits
+        except OSError:
+            return False
 
     def _reply(self, reply: Reply) -> None:
         try:

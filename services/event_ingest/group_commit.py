@@ -70,7 +70,10 @@ class GroupCommit:
         waiting = _Waiting(tenant, units, event, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
-        return await waiting.stored
+        try:
+            return await waiting.stored
+        finally:
+            del waiting  # its error would hold this frame, and with it the event, in a cycle
 
     async def close(self) -> None:
         """Take no more; `run` stores what is queued and returns."""
@@ -158,4 +161,5 @@ def _settle(group: Iterable[_Waiting], outcomes: Iterable[Stored]) -> None:
 def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
     for waiting in batch:
         if not waiting.stored.done():
-            waiting.stored.set_exception(domain_error(error) or error)
+            # Its traceback would hold the flush, and with it every event, in a cycle.
+            waiting.stored.set_exception((domain_error(error) or error).with_traceback(None))

@@ -5,6 +5,9 @@ All transactions of an organisation count in the same hours, so each waits for t
 on disk. Two are under way, for one stores its events while the other commits; more only wait. A
 batch that finds its lane empty goes at once. What is queued is bounded, and a batch whose caller
 has gone before its turn is dropped, not stored.
+
+No organisation holds up another: of what may be queued each has a share, and where there are more
+transactions than connections they wait for one in turn.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ _UNDER_WAY = 2
 _EVENTS_AT_ONCE = 4_000
 _BYTES_AT_ONCE = 8 << 20
 _QUEUED_BYTES = 256 << 20
+_LANE_SHARE = 0.5
+"""Of it one organisation may hold; as it may of the calls in hand."""
+_CONNECTIONS_SPARED = 2
+"""For single events, and for those who read."""
 _EVENT_BYTES = 300
 """What an event takes beside its data."""
 _GIVE_UP_SECONDS = 45.0
@@ -42,6 +49,7 @@ class _Waiting:
 class _Lane:
     queue: deque[_Waiting] = field(default_factory=deque)
     flushes: dict[asyncio.Task[None], Sequence[_Waiting]] = field(default_factory=dict)
+    bytes: int = 0
 
     def leave(self) -> None:
         """A caller has gone; when it was the last of its transaction, that is undone."""
@@ -57,6 +65,7 @@ class Lanes:
         self._database = database
         self._lanes: dict[Tenant, _Lane] = {}
         self._bytes = 0
+        self._connections = asyncio.Semaphore(max(1, database.size - _CONNECTIONS_SPARED))
 
     async def store(self, tenant: Tenant, units: Units, events: Sequence[NewEvent]) -> list[Stored]:
         """One outcome per event, in order, when they are committed: all of them or none.
@@ -64,11 +73,10 @@ class Lanes:
         Raises Overloaded when too much is queued, and what a database that is away raises.
         """
         size = sum(_EVENT_BYTES + len(event.data or b"") for event in events)
-        if self._bytes and self._bytes + size > _QUEUED_BYTES:
-            raise Overloaded
+        lane = self._lanes.get(tenant) or _Lane()
+        self._take_room(lane, size)
         stored: asyncio.Future[list[Stored]] = asyncio.get_running_loop().create_future()
-        self._bytes += size
-        lane = self._lanes.setdefault(tenant, _Lane())
+        self._lanes[tenant] = lane
         lane.queue.append(_Waiting(Group(tenant, units, events), size, stored))
         self._go_on(tenant, lane)
         try:
@@ -76,14 +84,27 @@ class Lanes:
         except asyncio.CancelledError:
             lane.leave()
             raise
+        finally:
+            del stored  # its error would hold this frame, and with it the events, in a cycle
 
     async def drain(self) -> None:
         """Return when nothing is queued or under way."""
         while flushes := [flush for lane in self._lanes.values() for flush in lane.flushes]:
             await asyncio.wait(flushes)
 
+    def _take_room(self, lane: _Lane, size: int) -> None:
+        """For what is queued; there is always some for one batch."""
+        full = lane.bytes and lane.bytes + size > _QUEUED_BYTES * _LANE_SHARE
+        if full or (self._bytes and self._bytes + size > _QUEUED_BYTES):
+            raise Overloaded
+        self._give_room(lane, -size)
+
+    def _give_room(self, lane: _Lane, size: int) -> None:
+        self._bytes -= size
+        lane.bytes -= size
+
     def _go_on(self, tenant: Tenant, lane: _Lane) -> None:
-        while len(lane.flushes) < _UNDER_WAY and (taken := self._next(lane.queue)):
+        while len(lane.flushes) < _UNDER_WAY and (taken := self._next(lane)):
             flush = asyncio.create_task(self._flush(taken))
             lane.flushes[flush] = taken
             flush.add_done_callback(partial(self._landed, tenant, lane))
@@ -91,33 +112,33 @@ class Lanes:
             del self._lanes[tenant]
 
     def _landed(self, tenant: Tenant, lane: _Lane, flush: asyncio.Task[None]) -> None:
-        self._bytes -= sum(one.size for one in lane.flushes.pop(flush))
+        self._give_room(lane, sum(one.size for one in lane.flushes.pop(flush)))
         self._go_on(tenant, lane)
 
-    def _next(self, queue: deque[_Waiting]) -> Sequence[_Waiting]:
+    def _next(self, lane: _Lane) -> Sequence[_Waiting]:
         """The batches that fit into one transaction; none when nobody waits any more.
 
         They share the units: those change seldom, and a statement has one time zone.
         """
         taken: list[_Waiting] = []
         events = size = 0
-        while queue:
-            one = queue[0]
+        while lane.queue:
+            one = lane.queue[0]
             events, size = events + len(one.group.events), size + one.size
             fits = events <= _EVENTS_AT_ONCE and size <= _BYTES_AT_ONCE
             if taken and not (fits and one.group.units == taken[0].group.units):
                 break
-            queue.popleft()
+            lane.queue.popleft()
             if one.stored.done():  # its caller has gone
                 events, size = events - len(one.group.events), size - one.size
-                self._bytes -= one.size
+                self._give_room(lane, one.size)
             else:
                 taken.append(one)
         return taken
 
     async def _flush(self, taken: Sequence[_Waiting]) -> None:
         try:
-            async with asyncio.timeout(_GIVE_UP_SECONDS):
+            async with asyncio.timeout(_GIVE_UP_SECONDS), self._connections:
                 found = await store_batches(self._database, [one.group for one in taken])
         except TimeoutError:
             found = [DatabaseAway()] * len(taken)
@@ -131,6 +152,7 @@ def _settle(waiting: asyncio.Future[list[Stored]], stored: list[Stored] | BaseEx
     if waiting.done():
         return
     if isinstance(stored, BaseException):
-        waiting.set_exception(domain_error(stored) or stored)
+        # Its traceback would hold the flush, and with it every batch, in a cycle.
+        waiting.set_exception((domain_error(stored) or stored).with_traceback(None))
     else:
         waiting.set_result(stored)

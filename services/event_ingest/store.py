@@ -71,7 +71,9 @@ async def store_batches(
     """Store batches of one organisation in one transaction; per batch its outcomes, or its error.
 
     What one batch brings may make all fail, by its data or by a lock that it waits for: then each
-    is stored in a transaction of its own. Where two bring the same id the first has stored it.
+    is stored in a transaction of its own, one after the other, for connections are few; and having
+    waited for a lock already, none waits for long. Where two bring the same id the first has stored
+    it.
     """
     first = batches[0]
     if len(batches) == 1:
@@ -81,14 +83,30 @@ async def store_batches(
     try:
         (row,) = await _insert(database, [together], [firsts])
     except psycopg.Error as fault:
-        if fault.sqlstate is None or isinstance(domain_error(fault), DatabaseAway):
-            raise  # it would be the same for each
-        alone = await asyncio.gather(
-            *(store(database, [batch]) for batch in batches), return_exceptions=True
-        )
-        return [one if isinstance(one, BaseException) else one[0] for one in alone]
+        if _is_of_all(fault):
+            raise
+        hurried = waited_in_vain(fault)
+        return [await _alone(database, batch, hurried=hurried) for batch in batches]
     outcomes = iter(await _judged(database, together, firsts, row))
     return [list(islice(outcomes, len(batch.events))) for batch in batches]
+
+
+async def _alone(
+    database: Database, batch: Group, *, hurried: bool
+) -> list[Stored] | BaseException:
+    try:
+        return (await store(database, [batch], hurried=hurried))[0]
+    except Exception as error:
+        if _is_of_all(error):
+            raise
+        return error  # the others go on
+
+
+def _is_of_all(error: Exception) -> bool:
+    """Whether every batch would fail like this one: the database is away, or has no room."""
+    if isinstance(error, psycopg.Error) and error.sqlstate is None:
+        return True
+    return isinstance(domain_error(error), DatabaseAway | Overloaded)
 
 
 def waited_in_vain(error: Exception) -> bool:

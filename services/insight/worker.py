@@ -40,7 +40,7 @@ class Numbers:
         self.ready = metrics.ready
         self.tries = Counter(
             "footfall_insight_jobs",
-            "Tries of jobs, by how they ended: done, again (after a pause) or dead.",
+            "Tries of jobs, by how they ended: done, again (after a pause), dead or stopped.",
             ("task", "outcome"),
             registry=registry,
         )
@@ -175,6 +175,8 @@ class Worker:
         about = {"task": task, "org": str(org_id or ""), "seconds": round(seconds, 3)}
         if error is None:
             _LOG.debug("job done", extra=about)
+        elif ended is Ended.STOPPED:
+            _LOG.info("job undone, left to the next worker", extra=about)
         elif ended is Ended.DEAD:
             _LOG.error("job is dead", extra=about, exc_info=error)
         else:

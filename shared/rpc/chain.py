@@ -102,6 +102,7 @@ class _Run:
             failure = failure_from(call, error)
         finally:
             self._leave(call, depth, failure)
+        raw = request = b""  # grpc keeps this frame in a cycle, with the traceback of the abort
         return await self._abort(call, failure)
 
     async def streaming(self, raw: bytes | object, context: Context) -> None:
@@ -123,6 +124,7 @@ class _Run:
             failure = failure_from(call, error)
         finally:
             self._leave(call, depth, failure)
+        raw = request = b""  # as above
         await self._abort(call, failure)
 
     def _call(self, context: Context) -> Call:

@@ -7,7 +7,7 @@ tells which event broke what, so that a bad one never sinks its batch.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +43,16 @@ class Rules:
         self._validator.collect_violations(message())
 
     def violations(self, message: Message) -> Sequence[Violation]:
-        """What is wrong with a message; empty when nothing is."""
+        """What is wrong with a message; empty when nothing is.
+
+        No text may hold U+0000, which Postgres cannot keep.
+        """
         found = self._validator.collect_violations(message)
-        return [_violation(one.proto) for one in found] if found else ()
+        if found:
+            return [_violation(one.proto) for one in found]
+        if b"\0" not in message.SerializeToString():
+            return ()
+        return [Violation(path, "may not hold the character U+0000") for path in _nul_in(message)]
 
     def by_item(self, message: Message, items: str) -> Mapping[int | None, Sequence[Violation]]:
         """What is wrong, by index in the repeated field `items`; paths begin within the item.
@@ -60,6 +67,22 @@ class Rules:
             index, path = _item(_elements(one.proto), items)
             grouped[index].append(Violation(path, one.proto.message))
         return grouped
+
+
+def _nul_in(message: Message, path: str = "") -> Iterator[str]:
+    """Where texts hold it; zero bytes of numbers may be."""
+    for field, value in message.ListFields():
+        for one in _values(field, value):
+            if isinstance(one, str) and "\0" in one:
+                yield path + field.name
+            elif hasattr(one, "ListFields"):
+                yield from _nul_in(one, f"{path}{field.name}.")
+
+
+def _values(field: Any, value: Any) -> Iterable[Any]:
+    if not field.is_repeated:
+        return (value,)
+    return [*value, *value.values()] if hasattr(value, "values") else value
 
 
 def _violation(found: Any) -> Violation:

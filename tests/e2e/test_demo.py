@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from shared.data_dir import DataDir
 from tests.postgres import scratch_data_dir
@@ -46,6 +48,23 @@ def test_every_event_is_stored_once_and_the_account_balances() -> None:
     assert verdicts == ["duplicate", "conflict", "rejected", "accepted"]
     assert all(trial["holds"] for trial in told["walls"])
     assert told["known"]["sessions"] > 0
+    understood(told)
+
+
+def understood(told: Mapping[str, Any]) -> None:
+    """Four days are enough to be stuck in, and too few to compare weeks: both are said."""
+    (last,) = told["insights"]
+    assert last["as_of"] == "2013-01-05T05:00:00Z", "the end of the last day, in New York"
+    assert set(last["counts"]) == {"stuck user"}
+    assert len(last["too_little_to_compare"]) == told["organisations"] == 16
+    worst = last["worst"][0]
+    assert worst["recommendation"]["action"] == "onboarding_assistance"
+    assert worst["evidence"]["measurements"][0]["value"] > 5
+    assert sum(map(int, worst["evidence"]["trend"])) > 0
+    for judged in told["hindsight"]:
+        assert judged["runs"] == 0
+        assert len(judged["reports"]) == 7
+        assert all(int(report["alerts"]) == 0 for report in judged["reports"])
 
 
 def test_a_second_demo_begins_empty_and_ends_with_the_account_in_words() -> None:
@@ -60,6 +79,14 @@ def test_a_second_demo_begins_empty_and_ends_with_the_account_in_words() -> None
     )
     assert stored == f"{ROWS:,} stored"
     assert "\x1b[" not in second.stdout
+    assert "the last day that was replayed" in second.stdout
+    assert "no warning in so short a time" in second.stdout
+    assert max(map(len, _pictures(second.stdout))) <= 100
+
+
+def _pictures(said: str) -> list[str]:
+    """All but what is there to be copied."""
+    return [line for line in said.splitlines() if "--data-dir" not in line]
 
 
 def test_a_directory_that_no_demo_made_is_left_alone() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ingesting import Ingest, running_ingest
+from tests.insighting import Insight, running_insight
 from tests.organisations import Organisation, add_organisation
 from tests.postgres import MigratedDatabase, Template
 from tests.security.ground import Ground, ground_on, plant
@@ -33,6 +34,13 @@ def ingest(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
     log = tmp_path_factory.mktemp("service") / "log"
     talkative = {"FOOTFALL_LOG_LEVEL": "debug", "FOOTFALL_ACCESS_LOG": "all"}
     with template.clone() as database, running_ingest(database, log, **talkative) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def insight(ingest: Ingest) -> Iterator[Insight]:
+    """One real process on the same database."""
+    with running_insight(ingest.database) as running:
         yield running
 
 

@@ -33,7 +33,7 @@ async def populate(ingest: Ingest, organisation: Organisation) -> Known:
     ]
     assert set(caller.verdicts(*sent)) == {"ACCEPTED"}
     caller.ingest(event("nope"), event("nope"))
-    await _fold(organisation)
+    await fold_all(organisation)
     session = caller.call("ListSessions", pb.ListSessionsRequest(user_id="zoe-4711")).sessions[0]
     rejected = caller.call("ListRejectedEvents", pb.ListRejectedEventsRequest()).rejected_events
     ids = {
@@ -60,7 +60,7 @@ def _name() -> str:
     return f"n{uuid4().hex[:12]}"
 
 
-async def _fold(organisation: Organisation) -> None:
+async def fold_all(organisation: Organisation) -> None:
     """What the worker does, at once."""
     url = organisation.database.urls["footfall_event_ingest"]
     database = Database(url, application_name="test")

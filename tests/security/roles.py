@@ -17,7 +17,11 @@ from tests.security.catalogue import TenantTable
 from tests.security.ground import OURS, PROBE, Check, Ground, identify, insertion, on, row, rows_of
 from tests.security.matrix import DENIED
 
-HIDDEN_FROM_MEMBERS = {"api_keys", "event_hourly", "audit_entries"}
+HIDDEN_FROM_MEMBERS = {
+    "api_keys", "audit_entries", "event_hourly", "feature_day", "client_day", "client_revenue_day",
+    "insights", "insight_changes", "insight_runs", "detector_settings", "feed_deliveries",
+    "webhook_endpoints", "outbox",
+}  # fmt: skip
 """Tables of an organisation that members have no part in. All with `user_id` show them their own
 rows; all others are the same for everyone in the organisation."""
 

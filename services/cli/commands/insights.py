@@ -20,6 +20,7 @@ from services.cli.calling import Caller, calls_to
 from services.cli.following import until_told
 from services.cli.insight import thresholds, views
 from services.cli.insight.asking import Insight, asks
+from services.cli.insight.backtest import backtest
 from services.cli.insight.moments import EndOf
 from services.cli.insight.telling import one_line, printable, show
 from services.cli.insight.watching import Watch, watched
@@ -38,8 +39,8 @@ _STATES = [
 def command() -> None:
     r"""See who is about to leave, who is stuck, who is ready for more, and why we believe it.
 
-    All of them call insight with an API key (FOOTFALL_API_KEY, or --key). What each detector looks
-    at, and what is right or wrong with it, is written in docs/detectors.md.
+    All but `backtest FILE` call insight with an API key (FOOTFALL_API_KEY, or --key). What each
+    detector looks at, and what its limits are, is written in docs/detectors.md.
 
     \b
     footfall insights generate                     run the detectors now
@@ -47,6 +48,7 @@ def command() -> None:
     footfall insights acknowledge INSIGHT_ID       say that you have taken one on
     footfall insights profile mia                  how far somebody has come
     footfall insights settings stuck_count=8       change a threshold
+    footfall insights backtest                     how often the detectors were right
     """
 
 
@@ -332,6 +334,9 @@ async def settings(insight: Insight, *, changes: tuple[str, ...], as_json: bool)
         one_line(answer)
     else:
         show(thresholds.table(printable(answer).settings))
+
+
+command.add_command(backtest)
 
 
 def _about(user_id: str | None, client_id: str | None) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 
-from services.cli.demo import cast, incidents, known, meaning, walls
+from services.cli.demo import cast, hindsight, incidents, known, meaning, walls
 from services.cli.demo.board import Board, watched
 from services.cli.demo.cast import Organisation
 from services.cli.demo.flights import ROWS, Departure, departures
@@ -53,8 +54,8 @@ class Play:
         self.telling.remark(", ".join(f"{one.code} {one.name}" for one in organisations.values()))
         async with ReadOnly.at(state["database_url"], _READER) as bi:
             first = await self._replay("Replay a year of real flights", organisations, first=True)
-            await self._look(bi, organisations)
-            await self._meaning(organisations, state["insight"])
+            last = await self._look(bi, organisations)
+            await self._meaning(organisations, state["insight"], last)
             apart = await self._incidents(organisations)
             before = await known.stored(bi, organisations)
             second = await self._replay("Replay the whole file again", organisations, first=False)
@@ -84,17 +85,26 @@ class Play:
     def _departures(self) -> Iterable[Departure]:
         return islice(departures(), self.rows)
 
-    async def _look(self, bi: ReadOnly, organisations: Mapping[str, Organisation]) -> None:
+    async def _look(self, bi: ReadOnly, organisations: Mapping[str, Organisation]) -> date:
+        """Answers the last day of which something is known."""
         self.telling.act("Look at what is known now")
         found = await known.look(bi, organisations)
         self.telling.show(*known.pictures(found))
         self.telling.keep(known=found.as_json(), organisations=len(organisations))
+        return max(found.days)
 
-    async def _meaning(self, organisations: Mapping[str, Organisation], address: str) -> None:
+    async def _meaning(
+        self, organisations: Mapping[str, Organisation], address: str, last: date
+    ) -> None:
         self.telling.act("Ask what it means: who is leaving, who is stuck, and why we believe it")
-        days = await meaning.ask(organisations, address)
+        self.telling.remark(
+            "insight knows nothing of snow or aircraft: it counts and compares weeks"
+        )
+        days = await meaning.ask(organisations, address, last)
         self.telling.show(*meaning.pictures(days))
-        self.telling.keep(insights=meaning.as_json(days))
+        judged = await hindsight.look_back(organisations, address, last)
+        self.telling.show(*hindsight.pictures(judged))
+        self.telling.keep(insights=meaning.as_json(days), hindsight=hindsight.as_json(judged))
 
     async def _incidents(self, organisations: Mapping[str, Organisation]) -> Tally:
         self.telling.act("See what becomes of a duplicate, a conflict and a rejected event")
@@ -138,7 +148,7 @@ class Play:
             f"     footfall up {where}      [dim]# run it again; the events are kept[/]",
             f"     export FOOTFALL_API_KEY={key}",
             f"     footfall tail {where}    [dim]# follow United's events[/]",
-            f"     footfall insights generate --as-of 2013-12-31 {where}",
+            f"     footfall insights generate {where} --as-of 2013-02-09",
             f"     footfall up{'':{len(where)}}       [dim]# begin an installation of your own[/]",
         )
 

@@ -175,20 +175,31 @@ def _amount(money: Money) -> Decimal:
 
 
 def reports(found: Sequence[DetectorReport]) -> RenderableType:
-    """How often each detector was right."""
+    """How often each detector was right, and what that means."""
+    spoke = [one for one in found if one.alerts or one.outcomes]
+    if not spoke:
+        return Text("No detector would have said anything, and none would have had to.", "dim")
+    meant = [f"{type_name(one.insight_type)} is right: {one.outcome}" for one in spoke]
+    quiet = [type_name(one.insight_type) for one in found if one not in spoke]
+    if quiet:
+        meant.append(f"nothing of: {', '.join(quiet)}")
+    return Group(report_table(spoke), *(Text(line, "dim") for line in meant))
+
+
+def report_table(found: Iterable[DetectorReport]) -> RenderableType:
+    """How often each was right, in numbers."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("detector", "said", "right", "precision", "recall", "ahead", "right means"):
-        table.add_column(title, no_wrap=title != "right means")
+    for title in ("detector", "said", "right", "precision", "seen", "recall", "ahead"):
+        table.add_column(title, no_wrap=True)
     for one in found:
-        ahead = f"{one.lead_days:.0f} days" if one.foreseen else "-"
         table.add_row(
             type_name(one.insight_type),
             f"{one.alerts:,}",
-            f"{one.true_alerts:,} of {one.judged:,}",
+            f"{one.true_alerts:,}/{one.judged:,}",
             _share(one, "precision"),
+            f"{one.foreseen:,}/{one.outcomes:,}",
             _share(one, "recall"),
-            ahead,
-            Text(one.outcome, "dim"),
+            f"{one.lead_days:.0f} days" if one.foreseen else "-",
         )
     return table
 
@@ -197,8 +208,7 @@ def _share(one: DetectorReport, name: str) -> Text:
     if not one.HasField(name):  # type: ignore[arg-type]
         return Text("-", "dim")
     value, low, high = (getattr(one, f"{name}{end}") for end in ("", "_low", "_high"))
-    text = Text(f"{value:4.0%} {blocks.bar(value, 1.0, 8):8}", "cyan")
-    return text.append(f" {low:.0%}…{high:.0%}", "dim")
+    return Text(f"{value:4.0%}", "bold cyan").append(f" {low:.0%}…{high:.0%}", "dim")
 
 
 def deliveries(found: Sequence[FeedDelivery]) -> RenderableType:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy import (
@@ -50,16 +50,22 @@ def _of(*types: TypeId) -> str:
     return f"count(*) FILTER (WHERE type_id IN ({', '.join(str(t.value) for t in types)}))"
 
 
+def _squeezed(query: LiteralString) -> LiteralString:
+    """The same statement on one line; none of our literals holds two spaces."""
+    return " ".join(query.split())
+
+
 def _credit(area: str) -> str:
     """What events give to a competency: as much as their impact, and the points of milestones."""
-    return f"coalesce(sum(impact + coalesce(points, 0)) FILTER (WHERE area = '{area}'), 0)"
+    return f"coalesce(sum(credit) FILTER (WHERE area = '{area}'), 0)"
 
 
 # Counting what `ins` holds of events, now and when they are counted anew. Sorted keys keep
 # concurrent writers from deadlocking on counters. An hour begins where the organisation's local
 # hour begins, so that its days are whole hours in every zone, also those of half hours.
 COUNTED = """occurred_at, occurred_at AT TIME ZONE %(zone)s::text AS local, type_id, impact, points,
-    cost_nanos, user_id, feature, data ->> 'competency_area' AS area"""
+    cost_nanos, user_id, feature, data ->> 'competency_area' AS area,
+    impact + coalesce(points, 0) AS credit"""
 HOURLY = """
 hourly AS (
   INSERT INTO app.event_hourly AS h (org_id, hour, type_id, feature, events, cost_nanos)
@@ -107,13 +113,14 @@ daily AS (
 
 # `place`, `uuid` and so on are arrays of equal length, or empty where no event has a value. Nothing
 # is stored, nor said to be, by a writer whose memory of the units is old, or while they change.
-INSERT_EVENTS = f"""
+# psycopg parses anew, at each call, what is longer than 4,096 characters: hence the squeezing.
+INSERT_EVENTS = _squeezed(f"""
 WITH held AS MATERIALIZED (
   SELECT app.hold_settings(%(org)s::uuid, %(zone)s::text, %(money)s::text) AS still
 ), ins AS (
   INSERT INTO app.events (org_id, event_id, id_time, occurred_at, received_at, content_hash,
     type_id, impact, retention_days, points, cost_nanos, amount_micros, currency, user_id,
-    session_id,    client_id, feature, data)
+    session_id, client_id, feature, data)
   SELECT %(org)s::uuid, i.* FROM unnest(%(event_id)b::uuid[], %(place)b::timestamptz[],
     %(occurred)b::timestamptz[], %(received)b::timestamptz[], %(hash)b::bigint[],
     %(type)b::integer[], %(impact)b::smallint[], %(retention)b::integer[], %(points)b::integer[],
@@ -131,7 +138,7 @@ WITH held AS MATERIALIZED (
 SELECT count(*)::integer,
   CASE WHEN count(*) < %(rows)s THEN string_agg(uuid_send(event_id), ''::bytea) END
 FROM ins
-"""  # noqa: S608 - only numbers of our own go in
+""")  # noqa: S608 - only numbers of our own go in
 
 _SELECT_HASHES = """
 SELECT e.event_id, e.content_hash

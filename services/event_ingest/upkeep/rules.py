@@ -15,8 +15,8 @@ REJECTED_KEPT = timedelta(days=30)
 ANSWERS_KEPT = timedelta(hours=24)
 RUNS_KEPT = timedelta(days=90)
 DELIVERIES_KEPT = timedelta(days=90)
-MESSAGES_KEPT = timedelta(days=30)
-"""After a message was delivered or given up."""
+MESSAGES_KEPT = DELIVERIES_KEPT
+"""After a message was delivered or given up: its delivery, which is older, tells of it."""
 FLOOR = datetime(2000, 1, 1, tzinfo=UTC)
 """No event is older."""
 

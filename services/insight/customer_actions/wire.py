@@ -12,7 +12,7 @@ from footfall.insights.v1 import profile_pb2
 from footfall.insights.v1 import profile_requests_pb2 as pb
 from services.insight.customer_actions import rules
 from services.insight.customer_actions.rules import Action, ActionFilter, Cursor, Page
-from services.insight.profiles.wire import from_text, from_timestamp, to_timestamp
+from services.insight.profiles.wire import from_timestamp, to_timestamp
 from shared import ids
 from shared.errors import InvalidField
 from shared.identity.identity import Identity, Role
@@ -21,13 +21,10 @@ _MICROS = 1_000_000
 _NANOS = 1_000_000_000
 _CODE_LETTERS = 3
 _MESSAGE_BYTES = 3 * 1024 * 1024  # clients take 4 MiB unless they say otherwise
-_TEXTS = ("user_id", "client_id", "competency_area", "note")
 
 
 def from_action(message: profile_pb2.CustomerAction, caller: Identity, now: datetime) -> Action:
     """An action to be recorded now."""
-    for field in _TEXTS:
-        from_text(getattr(message, field), f"action.{field}")
     writes_as = caller.subject if caller.role is Role.MEMBER else None
     amount_micros, currency = _from_money(message)
     return Action(
@@ -50,9 +47,7 @@ def from_action(message: profile_pb2.CustomerAction, caller: Identity, now: date
 
 def from_list_customer_actions(request: pb.ListCustomerActionsRequest) -> ActionFilter:
     """Which actions are asked for."""
-    return ActionFilter(
-        from_text(request.user_id, "user_id"), from_text(request.client_id, "client_id")
-    )
+    return ActionFilter(request.user_id, request.client_id)
 
 
 def from_cursor(position: Sequence[str] | None) -> Cursor | None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    not_,
     or_,
     select,
     update,
@@ -38,6 +39,12 @@ from shared.schema.insights import insight_changes, insight_runs, insights
 
 _I, _R = insights.c, insight_runs.c
 _STANDS = _I.state.in_(STANDING)
+# As `life.follows` has it.
+_FOLLOWS = or_(
+    _I.insight_type == InsightType.FEATURE_ADOPTION.value,
+    and_(_I.subject_kind == SubjectKind.USER.value, _I.feature != ""),
+    _I.subject_kind == SubjectKind.CLIENT.value,
+)
 
 # One generation of an organisation at a time; the next waits for it, a while.
 _LOCK = """
@@ -117,10 +124,14 @@ async def select_missed(
     subject: Subject,
     run: tuple[UUID, datetime],
     *,
+    all_of_them: bool,
     after: UUID,
     limit: int,
 ) -> list[Insight]:
-    """Insights of whom a run was that it did not see, and to which that makes a difference."""
+    """Insights of whom a run was that it did not see, and to which that makes a difference.
+
+    Unless `all_of_them`, those that are counted by roll-ups that follow the log are left out.
+    """
     run_id, as_of = run
     lapses = and_(_STANDS, _I.last_seen_at <= as_of - UNSEEN)
     query = (
@@ -130,6 +141,7 @@ async def select_missed(
             _I.insight_id > after,
             _I.run_id.is_distinct_from(run_id),
             or_(_I.cleared_at.is_(None), lapses),
+            *([] if all_of_them else [not_(_FOLLOWS)]),
             *_of(subject),
         )
         .order_by(_I.insight_id)

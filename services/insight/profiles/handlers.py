@@ -22,9 +22,8 @@ class ProfileHandlers:
         self, request: pb.GetBehaviourProfileRequest, call: Call
     ) -> pb.GetBehaviourProfileResponse:
         as_of = wire.from_as_of(request, datetime.now(UTC))
-        user_id = wire.from_text(request.user_id, "user_id")
         profile = await usecases.get_behaviour_profile(
-            self._database, call.identity, user_id, as_of
+            self._database, call.identity, request.user_id, as_of
         )
         return pb.GetBehaviourProfileResponse(profile=wire.to_profile(profile, as_of))
 

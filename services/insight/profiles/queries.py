@@ -124,11 +124,22 @@ ORDER BY who.user_id
 
 _SELECT_TALLY = _select_tallies("SELECT %(user)s::text AS user_id")
 
+# From user to user along the index: a page looks at the users on it and at those between who have
+# been away, not at every day of everybody.
 _SELECT_PAGE = _select_tallies(f"""
-  SELECT u.user_id FROM app.user_day u
-  WHERE u.org_id = %(org)s::uuid AND u.user_id > %(after)s::text
-    AND u.day > here.today - {LISTED_DAYS} AND u.day <= here.today
-  GROUP BY u.user_id ORDER BY u.user_id LIMIT %(limit)s::integer
+  WITH RECURSIVE users (user_id) AS (
+    (SELECT user_id FROM app.user_day WHERE org_id = %(org)s::uuid AND user_id > %(after)s::text
+      ORDER BY user_id LIMIT 1)
+    UNION ALL
+    SELECT following.user_id FROM users CROSS JOIN LATERAL (
+      SELECT d.user_id FROM app.user_day d
+      WHERE d.org_id = %(org)s::uuid AND d.user_id > users.user_id ORDER BY d.user_id LIMIT 1
+    ) AS following
+  )
+  SELECT user_id FROM users WHERE (
+    SELECT max(d.day) FROM app.user_day d
+    WHERE d.org_id = %(org)s::uuid AND d.user_id = users.user_id AND d.day <= here.today
+  ) > here.today - {LISTED_DAYS} LIMIT %(limit)s::integer
 """)  # noqa: S608 - only a number of our own goes in
 
 

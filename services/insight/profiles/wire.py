@@ -29,13 +29,6 @@ def from_as_of(
     return as_of
 
 
-def from_text(text: str, field: str) -> str:
-    """A text that a caller sent, which Postgres can hold."""
-    if "\0" in text:
-        raise InvalidField.of(field, "may not hold the character U+0000")
-    return text
-
-
 def from_timestamp(moment: Timestamp, field: str) -> datetime:
     """A point in time that a caller sent."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from footfall.insights.v1 import signals_pb2 as pb
-from services.insight.profiles.wire import from_as_of, from_text
+from services.insight.profiles.wire import from_as_of
 from services.insight.signals import usecases, wire
 from shared.database import Database
 from shared.rpc.call import Call
@@ -22,8 +22,7 @@ class SignalHandlers:
         self, request: pb.GetClientSignalsRequest, call: Call
     ) -> pb.GetClientSignalsResponse:
         as_of = from_as_of(request, datetime.now(UTC))
-        client_id = from_text(request.client_id, "client_id")
-        signals = await self._signals.get_client_signals(call.identity, client_id, as_of)
+        signals = await self._signals.get_client_signals(call.identity, request.client_id, as_of)
         return pb.GetClientSignalsResponse(
-            signals=wire.to_client_signals(client_id, as_of, signals)
+            signals=wire.to_client_signals(request.client_id, as_of, signals)
         )

@@ -311,6 +311,29 @@ class TestByWebhook:
                 await until(lambda: {one.state for one in deliveries(asker)} == {DEAD})
         assert to_concierge(asker).delivery.state == RECORDED  # the endpoint is switched off
 
+    async def test_each_organisation_is_told_its_own(
+        self,
+        insight: Insight,
+        asker: Asker,
+        acme: Organisation,
+        globex: Organisation,
+        known: Sequence[Any],
+    ) -> None:
+        with running_receiver() as receiver:
+            await listen(acme, receiver.url("/acme"))
+            secret = await listen(globex, receiver.url("/globex"))
+            own = to_concierge(insight.asker(globex)).delivery.delivery_id
+            to_concierge(asker)
+            async with delivering(acme):
+                await until(lambda: len(receiver.received) == 2)
+        by_path = {one.path: one for one in receiver.received}
+        foreign = by_path["/globex"]
+        assert foreign.message_id == own
+        assert verified(secret, foreign.headers, foreign.body)
+        assert all(one in by_path["/acme"].body.decode() for one in latest(known))
+        for one in known:
+            assert one.insight_id not in foreign.body.decode()
+
     async def test_each_feed_goes_where_it_is_wanted(
         self, asker: Asker, acme: Organisation
     ) -> None:

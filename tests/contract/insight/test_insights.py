@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
 import grpc
 import pytest
 
 from footfall.events.v1 import event_pb2
-from footfall.insights.v1 import insight_pb2
 from footfall.insights.v1 import insight_requests_pb2 as pb
 from tests.detecting import (
     ABANDONMENT,
@@ -28,21 +24,18 @@ from tests.detecting import (
     WEEK_BEFORE,
     events,
     generate,
-    one_of,
+    made,
+    refused,
     send,
     types_of,
+    weeks,
+    whose,
 )
-from tests.ingesting import Caller, Ingest, Refused, at, event, refusal
+from tests.ingesting import Caller, Ingest, at, event
 from tests.insighting import Asker, Insight
 from tests.organisations import Organisation
 
 SUBJECTS = ("org", "mia", "phone-7")
-OPEN, ACKNOWLEDGED, RESOLVED, DISMISSED, EXPIRED = range(1, 6)
-REQUESTS = {
-    "AcknowledgeInsight": pb.AcknowledgeInsightRequest,
-    "ResolveInsight": pb.ResolveInsightRequest,
-    "DismissInsight": pb.DismissInsightRequest,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -50,30 +43,10 @@ def _folding(folding: None) -> None:
     """All of these depend on features and clients."""
 
 
-def refused(asker: Asker, method: str, request: Any) -> Refused:
-    with pytest.raises(grpc.RpcError) as failed:
-        asker.call(method, request)
-    return refusal(failed.value)
-
-
-def decide(asker: Asker, method: str, insight_id: str, **fields: Any) -> Any:
-    request = REQUESTS[method](insight_id=insight_id, **fields)
-    return asker.call(method, request).insight
-
-
-def weeks(recent: int, previous: int) -> list[event_pb2.Event]:
-    return events(recent, LAST_WEEK, "page_view") + events(previous, WEEK_BEFORE, "page_view")
-
-
 def starts(used: int, abandoned: int) -> list[event_pb2.Event]:
     return events(used, LAST_WEEK, feature="editor") + events(
         abandoned, LAST_WEEK, "feature_abandoned", feature="editor"
     )
-
-
-def made(voice: int, reports: int) -> list[event_pb2.Event]:
-    """Long enough ago to be in no comparison of weeks."""
-    return events(voice, 20, "voice_generation") + events(reports, 20, "report_generated")
 
 
 @pytest.mark.parametrize(
@@ -152,9 +125,9 @@ def test_too_little_to_say_is_said_of_whom_was_asked_for_alone(
     backend: Caller, asker: Asker
 ) -> None:
     send(backend, weeks(1, 3))
-    for subject, whose in (({}, "org"), ({"user_id": "mia"}, "user_id")):
+    for subject, kind in (({}, "org"), ({"user_id": "mia"}, "user_id")):
         told = generate(asker, **subject).insufficient
-        assert {one.subject.WhichOneof("of") for one in told} == {whose}
+        assert {one.subject.WhichOneof("of") for one in told} == {kind}
         missing = {one.insight_type: one.missing for one in told}
         assert missing[CHURN] == missing[DECLINE] == "previous_events: 3 of 20"
     unknown = generate(asker, client_id="nobody")
@@ -247,181 +220,66 @@ def test_a_run_that_cannot_count_everything_says_so(
         somebody.autocommit = False
         somebody.execute("SELECT pg_current_xact_id()")
         send(backend, events(6, 0, "feature_abandoned"))
-        answer = asker.call("GenerateInsights", pb.GenerateInsightsRequest(), timeout=2)
+        answer = asker.call("GenerateInsights", pb.GenerateInsightsRequest(), timeout=10)
         assert not answer.complete
         assert types_of(answer) == {"org": [STUCK], "mia": [STUCK]}
         somebody.rollback()
     assert types_of(generate(asker, None)) == {subject: [STUCK] for subject in SUBJECTS}
 
 
-def states(asker: Asker, **where: Any) -> dict[str, int]:
-    request = pb.ListInsightsRequest(states=insight_pb2.InsightState.values()[1:], **where)
-    return {one.insight_id: one.state for one in asker.call("ListInsights", request).insights}
-
-
-def test_one_insight_is_refreshed_and_not_repeated(backend: Caller, asker: Asker) -> None:
-    send(backend, weeks(5, 20))
-    first = one_of(generate(asker), CHURN)
-    again = one_of(generate(asker, NOON + timedelta(minutes=5)), CHURN)
-    assert (again.insight_id, again.etag) == (first.insight_id, first.etag)
-    assert again.first_seen_at == first.first_seen_at
-    assert again.last_seen_at.ToDatetime(UTC) == NOON + timedelta(minutes=5)
-    assert len(states(asker)) == 3
-
-
-def test_its_life_from_open_to_reopened(backend: Caller, asker: Asker) -> None:
-    send(backend, weeks(5, 20))
-    first = one_of(generate(asker, NOON - DAY), CHURN)
-    taken = decide(asker, "AcknowledgeInsight", first.insight_id, etag=first.etag, note="mine")
-    assert (taken.state, taken.note, taken.state_changed_by) == (ACKNOWLEDGED, "mine", "backend")
-    assert taken.etag != first.etag
-    assert one_of(generate(asker, NOON - DAY / 2), CHURN).state == ACKNOWLEDGED
-    done = decide(asker, "ResolveInsight", first.insight_id)
-    assert done.state == RESOLVED
-    # As bad as before: it stays done with.
-    held = generate(asker, NOON - DAY / 4)
-    assert first.insight_id not in {one.insight_id for one in held.insights}
-    assert states(asker)[first.insight_id] == RESOLVED
-    # It holds no more, which opens nothing, and then it does again.
-    send(backend, events(10, LAST_WEEK, "page_view"))
-    assert types_of(generate(asker, NOON - DAY / 8)).keys() == {"mia", "phone-7"}
-    send(backend, events(60, WEEK_BEFORE, "page_view"))
-    back = one_of(generate(asker), CHURN)
-    assert (back.insight_id, back.state, back.reopened) == (first.insight_id, OPEN, 1)
-    assert (back.note, back.state_changed_by) == ("", "")
-    assert back.first_seen_at == first.first_seen_at
-
-
-def test_dismissed_it_comes_back_when_it_gets_worse(backend: Caller, asker: Asker) -> None:
-    send(backend, made(51, 0))
-    first = one_of(generate(asker, NOON - DAY), POWER)
-    assert decide(asker, "DismissInsight", first.insight_id).state == DISMISSED
-    send(backend, made(1, 0))
-    assert states(asker, insight_types=[POWER])[first.insight_id] == DISMISSED
-    generate(asker, NOON - DAY / 2)
-    assert states(asker, insight_types=[POWER])[first.insight_id] == DISMISSED
-    send(backend, made(200, 0))
-    worse = one_of(generate(asker), POWER)
-    assert worse.severity > first.severity
-    assert (worse.state, worse.reopened) == (OPEN, 1)
-
-
-def test_unseen_for_fourteen_days_it_expires(backend: Caller, asker: Asker) -> None:
-    send(backend, events(6, 40, "feature_abandoned"))
-    seen = NOON - 36 * DAY
-    first = one_of(generate(asker, seen), STUCK)
-    gone = one_of(generate(asker, seen + 10 * DAY), STUCK)
-    assert (gone.state, gone.cleared_at.ToDatetime(UTC)) == (OPEN, seen + 10 * DAY)
-    almost = one_of(generate(asker, seen + 14 * DAY - timedelta(seconds=1)), STUCK)
-    assert (almost.state, almost.cleared_at) == (OPEN, gone.cleared_at)
-    assert generate(asker, seen + 14 * DAY).insights == []
-    assert states(asker)[first.insight_id] == EXPIRED
-    send(backend, events(6, 1, "feature_abandoned"))
-    assert one_of(generate(asker), STUCK).reopened == 1
-
-
-def test_late_events_change_what_a_run_as_of_the_same_time_finds(
-    backend: Caller, asker: Asker
-) -> None:
-    send(backend, weeks(5, 20))
-    assert one_of(generate(asker), CHURN).cleared_at.seconds == 0
-    send(backend, weeks(5, 0))
-    assert one_of(generate(asker), CHURN).cleared_at.ToDatetime(UTC) == NOON
-
-
-def test_decisions_are_refused_where_they_come_too_late(backend: Caller, asker: Asker) -> None:
-    send(backend, weeks(5, 20))
-    one = one_of(generate(asker), CHURN)
-    taken = decide(asker, "AcknowledgeInsight", one.insight_id)
-    stale = refused(
-        asker,
-        "ResolveInsight",
-        pb.ResolveInsightRequest(insight_id=one.insight_id, etag=one.etag),
-    )
-    assert (stale.code, stale.reason) == (grpc.StatusCode.ABORTED, "STALE_ETAG")
-    decide(asker, "DismissInsight", one.insight_id, etag=taken.etag)
-    for method, request in REQUESTS.items():
-        closed = refused(asker, method, request(insight_id=one.insight_id))
-        assert closed.code is grpc.StatusCode.FAILED_PRECONDITION
-        assert "dismissed" in closed.message
-        missing = refused(asker, method, request(insight_id=str(uuid4())))
-        assert missing.code is grpc.StatusCode.NOT_FOUND
-
-
-def test_a_decision_is_repeated_by_its_request_id_and_recorded_once(
+def test_what_is_not_counted_yet_does_not_seem_to_have_stopped(
     acme: Organisation, backend: Caller, asker: Asker
 ) -> None:
-    send(backend, weeks(5, 20))
-    one = one_of(generate(asker), CHURN)
-    request = pb.ResolveInsightRequest(
-        request_id=str(uuid4()), insight_id=one.insight_id, note="called them"
-    )
-    answers = [asker.call("ResolveInsight", request) for _ in range(3)]
-    assert answers[0] == answers[1] == answers[2]
-    rows = acme.database.execute(
-        "SELECT actor, target, details ->> 'note', details ->> 'from' FROM app.audit_entries"
-        " WHERE org_id = %s AND action = 'insight.resolve'",
-        acme.org_id,
-    )
-    assert rows == [("backend", one.insight_id, "called them", "open")]
+    """What depends on it stays as it was, until it can be told."""
+    send(backend, events(30, WEEK_BEFORE, "page_view"))
+    send(backend, events(6, 7.2, "feature_abandoned", feature="editor"))
+    before = types_of(generate(asker, NOON - 6 * DAY))
+    assert before == {subject: [STUCK, STUCK] for subject in SUBJECTS}
+    with acme.database.connect() as somebody:
+        somebody.autocommit = False
+        somebody.execute("SELECT pg_current_xact_id()")
+        send(backend, events(30, LAST_WEEK, "page_view"))
+        request = pb.GenerateInsightsRequest()
+        request.as_of.FromDatetime(NOON)
+        answer = asker.call("GenerateInsights", request, timeout=10)
+        assert not answer.complete
+        somebody.rollback()
+    standing = {
+        (whose(one.subject), one.subject.feature): one.HasField("cleared_at")
+        for one in answer.insights
+    }
+    assert standing == {
+        ("org", ""): True,
+        ("org", "editor"): True,
+        ("mia", ""): True,
+        ("mia", "editor"): False,
+        ("phone-7", ""): False,
+        ("phone-7", "editor"): False,
+    }
+    told = generate(asker)
+    assert {one.insight_type for one in told.insights} == {STUCK}
+    assert all(one.HasField("cleared_at") for one in told.insights)
 
 
-def test_lists_are_filtered_and_paged(backend: Caller, asker: Asker) -> None:
-    sent: list[event_pb2.Event] = []
-    for number in range(30):
-        sent += events(6, LAST_WEEK, "feature_abandoned", user_id=f"u{number}", client_id="")
-    send(backend, sent + weeks(5, 20))
-    answer = generate(asker)
-    found, token = [], ""
-    while True:
-        page = asker.call("ListInsights", pb.ListInsightsRequest(page_size=7, page_token=token))
-        assert 0 < len(page.insights) <= 7
-        found += page.insights
-        token = page.next_page_token
-        if not token:
-            break
-    assert [one.insight_id for one in found] == sorted(one.insight_id for one in answer.insights)
-
-    def listed(**where: Any) -> Sequence[insight_pb2.Insight]:
-        shown: Sequence[insight_pb2.Insight] = asker.call(
-            "ListInsights", pb.ListInsightsRequest(**where)
-        ).insights
-        return shown
-
-    assert [one.subject.user_id for one in listed(user_id="u7")] == ["u7"]
-    assert {one.subject.client_id for one in listed(client_id="phone-7")} == {"phone-7"}
-    assert {one.insight_type for one in listed(insight_types=[CHURN])} == {CHURN}
-    assert listed(states=[RESOLVED]) == []
-
-
-def test_organisations_see_nothing_of_each_other(
-    insight: Insight, globex: Organisation, backend: Caller, asker: Asker
+def test_an_answer_holds_the_worst_thousand_and_counts_them_all(
+    backend: Caller, asker: Asker
 ) -> None:
-    send(backend, weeks(5, 20))
-    one = one_of(generate(asker), CHURN)
-    stranger = insight.asker(globex)
-    assert (generate(stranger).insights, generate(stranger).subjects) == ([], 1)
-    assert generate(stranger, user_id="mia").insights == []
-    assert stranger.call("ListInsights", pb.ListInsightsRequest()).insights == []
-    told = refused(stranger, "GetInsight", pb.GetInsightRequest(insight_id=one.insight_id))
-    assert told.code is grpc.StatusCode.NOT_FOUND
-    for method, request in REQUESTS.items():
-        told = refused(stranger, method, request(insight_id=one.insight_id, etag=one.etag))
-        assert told.code is grpc.StatusCode.NOT_FOUND
-
-
-@pytest.mark.parametrize(
-    "request_of",
-    [
-        ("GenerateInsights", pb.GenerateInsightsRequest(user_id="mia")),
-        ("ListInsights", pb.ListInsightsRequest(user_id="mia")),
-        ("GetInsight", pb.GetInsightRequest(insight_id=str(uuid4()))),
-        ("ResolveInsight", pb.ResolveInsightRequest(insight_id=str(uuid4()))),
-    ],
-    ids=lambda one: one[0],
-)
-def test_members_are_refused(
-    insight: Insight, acme: Organisation, request_of: tuple[str, Any]
-) -> None:
-    told = refused(insight.asker(acme, "mia"), *request_of)
-    assert told.code is grpc.StatusCode.PERMISSION_DENIED
+    of_each = {"feature": "editor", "client_id": ""}
+    users = [f"u{number}" for number in range(505)]
+    send(
+        backend,
+        [
+            one
+            for user in users
+            for one in events(6, LAST_WEEK, "feature_abandoned", user_id=user, **of_each)
+        ],
+    )
+    for kept in (True, False):
+        answer = generate(asker, NOON if kept else NOON - DAY / 24)
+        assert answer.kept is kept
+        assert len(answer.insights) == 1000
+        assert answer.insights[0].subject.org
+        totals = {one.insight_type: one.count for one in answer.totals}
+        assert totals == {STUCK: 2 * (len(users) + 1), ABANDONMENT: 1}
+        assert answer.subjects == len(users) + 1
+        assert answer.ByteSize() < 4 * 1024 * 1024

@@ -297,6 +297,13 @@ class TestList:
         store(backend, used(85, user_id="late"), used(95, user_id="gone"), used(95), used(85))
         assert listed(asker) == [["late", "mia"]]
 
+    @pytest.mark.parametrize(("days", "seen"), [(85, ["mia"]), (95, [])])
+    def test_nor_does_a_member_see_itself_then(
+        self, backend: Caller, insight: Insight, acme: Organisation, days: int, seen: list[str]
+    ) -> None:
+        store(backend, used(days), used(0, user_id="milo"))
+        assert listed(insight.asker(acme, "mia")) == [seen]
+
     def test_a_token_of_another_list_is_refused(self, backend: Caller, asker: Asker) -> None:
         store(backend, used(0), used(0, user_id="milo"))
         page = asker.call("ListBehaviourProfiles", pb.ListBehaviourProfilesRequest(page_size=1))

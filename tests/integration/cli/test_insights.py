@@ -142,8 +142,8 @@ def test_an_insight_is_taken_on_done_with_and_listed_by_where_it_stands(stuck: C
     assert stuck.json("list", "--state", "resolved")["insights"][0]["insight_id"] == first
     assert stuck.json("list", "--user", "mia")["insights"] == []
     standing = stuck.json("list", "--type", "stuck_user")["insights"]
-    assert standing, "the organisation's own"
-    assert all(one["subject"].get("org") for one in standing)
+    whose = {next(iter(one["subject"])) for one in standing}
+    assert whose == {"org", "client_id"}, "hers are closed"
     assert "there are more: raise --limit" in stuck.people("list", "--limit", "1")
 
 
@@ -220,6 +220,26 @@ def test_who_may_not_ask_is_told_so(insights: Commands, acme: Organisation, tmp_
         FOOTFALL_INSIGHT_PORT="1",
     )
     assert "127.0.0.1:1 was called" in nowhere
+
+
+def test_a_backtest_judges_the_own_history(insights: Commands) -> None:
+    gone = {"user_id": "leo", "client_id": "", "feature": ""}
+    for days in range(140, 75, -7):
+        send(insights.backend, events(25, days, **gone))
+    send(insights.backend, events(6, 70, **gone))
+    report = insights.json("backtest", "--until", DAY_OF_NOON)
+    by_type = {one["insight_type"]: one for one in report["reports"]}
+    churn = by_type["INSIGHT_TYPE_CHURN_RISK"]
+    assert (churn["alerts"], churn["true_alerts"], churn["foreseen"]) == ("2", "2", "2")
+    assert report["subjects"] == "2"
+    said = insights.people("backtest", "--until", DAY_OF_NOON)
+    assert "2 subjects, " in said
+    assert "2/2" in next(line for line in said.splitlines() if line.startswith("churn risk"))
+    strict = insights.json("backtest", "--until", DAY_OF_NOON, "--set", "min_previous_events=26")
+    assert all(one["alerts"] == "0" for one in strict["reports"][:2])
+    assert "end_time: must lie after start_time" in insights.refusal(
+        "backtest", "--since", "2026-01-02", "--until", "2026-01-01"
+    )
 
 
 def test_the_watch_shows_what_is_found_one_document_a_line(insights: Commands) -> None:

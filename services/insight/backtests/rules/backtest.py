@@ -68,7 +68,7 @@ class Backtest:
             for day in self._days
         }
         self._tallies = {insight_type: Tally(insight_type) for insight_type in InsightType}
-        self._adoptions = Adoptions(span, self._days)
+        self._adoptions = Adoptions(span, self._windows, settings)
         self.add(organisation)
 
     @property
@@ -89,10 +89,14 @@ class Backtest:
 
     def reports(self) -> Sequence[Report]:
         """One of each detector, by the number of its type."""
+        return [tally.report() for tally in self.tallies()]
+
+    def tallies(self) -> Sequence[Tally]:
+        """The same, to be added up with those of other organisations; ends the backtest."""
         tally = self._tallies[InsightType.FEATURE_ADOPTION]
-        for runs in self._adoptions.runs(self._windows, self._settings):
+        for runs in self._adoptions.runs():
             tally.add(runs)
-        return [self._tallies[insight_type].report() for insight_type in InsightType]
+        return [self._tallies[insight_type] for insight_type in InsightType]
 
     def _of_interest(self, series: Series) -> Iterator[int]:
         """Days on which a detector could see anything of the subject."""

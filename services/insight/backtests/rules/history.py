@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from services.insight.detection.rules.vocabulary import Subject
 
@@ -25,6 +25,10 @@ class Counts:
         days = self._days
         return self._sums[bisect_left(days, end)] - self._sums[bisect_left(days, start)]
 
+    def any(self, start: int, end: int) -> bool:
+        """Whether at all."""
+        return bisect_left(self._days, end) > bisect_left(self._days, start)
+
     def first(self) -> int | None:
         """The first day with any."""
         return self._days[0] if self._days else None
@@ -37,7 +41,7 @@ class Counts:
         """The most days in a row without any, from one day to before another."""
         low, high = bisect_left(self._days, start), bisect_left(self._days, end)
         marks = [start - 1, *self._days[low:high], end]
-        return max(after - before - 1 for before, after in zip(marks, marks[1:], strict=False))
+        return max(after - before - 1 for before, after in pairwise(marks))
 
 
 NEVER = Counts({})

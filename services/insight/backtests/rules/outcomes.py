@@ -91,13 +91,15 @@ def stays_powerful(series: Series, day: int, settings: DetectorSettings) -> bool
 
 
 def grows(series: Series, day: int, settings: DetectorSettings) -> bool | None:
-    """upsell_opportunity."""
+    """upsell_opportunity; whoever was not there for long has nothing to have grown from."""
     if _made(series, day) > settings.upsell_count:
         return True
-    base = series.events.between(day - WEEK - FOUR_WEEKS, day - WEEK)
+    start = day - WEEK - FOUR_WEEKS
+    first, base = series.events.first(), series.events.between(start, day - WEEK)
+    if first is None or first > start or base < settings.min_previous_events:
+        return None
     after, ratio = series.events.between(day, day + FOUR_WEEKS), settings.upsell_ratio
-    enough = base >= settings.min_previous_events
-    return enough and after * ratio.denominator > ratio.numerator * base
+    return after * ratio.denominator > ratio.numerator * base
 
 
 def turns_away(series: Series, day: int, settings: DetectorSettings) -> bool | None:

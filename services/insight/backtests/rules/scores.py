@@ -81,6 +81,17 @@ class Tally:
         self._add_alerts(runs)
         self._add_outcomes(runs)
 
+    def merge(self, other: Tally) -> None:
+        """Add the score of the same detector at another organisation."""
+        self.alerts += other.alerts
+        self.judged += other.judged
+        self.true_alerts += other.true_alerts
+        self.outcomes += other.outcomes
+        self.foreseen += other.foreseen
+        self.error += other.error
+        for lead, times in other.leads.items():
+            self.leads[lead] = self.leads.get(lead, 0) + times
+
     def report(self) -> Report:
         """What it comes to."""
         leads = [days for days, times in sorted(self.leads.items()) for _ in range(times)]

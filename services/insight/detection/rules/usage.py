@@ -135,7 +135,6 @@ def _churn_by_drop(snapshot: Snapshot, settings: DetectorSettings) -> Finding:
 def _churn_by_silence(snapshot: Snapshot, settings: DetectorSettings) -> Finding:
     windows, busy = snapshot.windows, snapshot.busy
     p = statistics.fall(0, busy, evidence.seconds(windows.silent), evidence.seconds(windows.busy))
-    days = evidence.seconds(windows.silent) // 86_400
     return evidence.finding(
         InsightType.CHURN_RISK,
         snapshot.subject,
@@ -147,7 +146,7 @@ def _churn_by_silence(snapshot: Snapshot, settings: DetectorSettings) -> Finding
         message=f"{evidence.whom(snapshot.subject)} has been silent for two weeks, "
         f"after {evidence.counted(busy, 'event')} in the six before: get in touch now.",
         parameters={"percent_drop": 100},
-        rule=f"0 events in {days} days, after {busy} > {settings.silence_min_events}",
+        rule=f"0 events in 14 days, after {busy} > {settings.silence_min_events}",
         test=evidence.EXACT_CONDITIONAL,
         measurements=(
             Measurement("recent_events", 0, windows.silent),

@@ -167,6 +167,13 @@ def insight_id(org_id: UUID, insight_type: InsightType, subject: Subject) -> UUI
     return uuid5(org_id, place)
 
 
+def follows(insight_type: InsightType, subject: Subject) -> bool:
+    """Whether it is counted by roll-ups that follow the log, by client or by a user's feature."""
+    of_users_feature = subject.kind is SubjectKind.USER and subject.feature != ""
+    adopted = insight_type is InsightType.FEATURE_ADOPTION
+    return adopted or of_users_feature or subject.kind is SubjectKind.CLIENT
+
+
 def check_as_of(as_of: datetime, now: datetime) -> None:
     """Raises AsOfOutOfRange."""
     told = "must not lie in the future" if as_of > now + AHEAD else None

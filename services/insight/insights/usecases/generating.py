@@ -49,16 +49,17 @@ async def generate(
     """Run every detector, keep what it finds and say what stands then.
 
     Runs of an organisation wait for each other. One that looks back behind the newest kept run is
-    not kept. Waits up to `patience` seconds for roll-ups that follow. Raises AsOfOutOfRange.
+    not kept. Waits up to `patience` seconds for roll-ups that follow; where they are still behind,
+    insights that depend on them stay as they were. Raises AsOfOutOfRange.
     """
     if wanted.as_of is not None:
         life.check_as_of(wanted.as_of, datetime.now(UTC))
     complete = await _wait_until_folded(database, tenant, patience)
     async with database.tenant_transaction(tenant) as transaction:
-        run = await _begin(transaction, tenant.org_id, wanted)
+        run = await _begin(transaction, tenant.org_id, wanted, complete=complete)
         async for seen in detection.look(transaction.raw, run.look):
             await run.take(seen)
-        return await run.end(complete=complete)
+        return await run.end()
 
 
 async def _wait_until_folded(database: Database, tenant: Tenant, patience: float) -> bool:
@@ -75,7 +76,7 @@ async def _wait_until_folded(database: Database, tenant: Tenant, patience: float
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
 
-async def _begin(transaction: Transaction, org_id: UUID, wanted: Wanted) -> _Run:
+async def _begin(transaction: Transaction, org_id: UUID, wanted: Wanted, *, complete: bool) -> _Run:
     """Alone from here on: what is read now no other run has overtaken when it is written."""
     await queries.lock_generation(transaction.raw, org_id)
     newest = await queries.select_newest_run(transaction.connection, org_id)
@@ -89,7 +90,7 @@ async def _begin(transaction: Transaction, org_id: UUID, wanted: Wanted) -> _Run
         settings=await read_settings(transaction.raw, org_id),
     )
     kept = newest is None or as_of >= newest
-    return _Run(transaction, wanted, look, now, kept=kept)
+    return _Run(transaction, wanted, look, now, kept=kept, complete=complete)
 
 
 @dataclass(slots=True)
@@ -101,6 +102,8 @@ class _Run:
     look: Look
     started_at: datetime
     kept: bool
+    complete: bool
+    """Else what is counted by roll-ups that follow is not judged: it would seem to have stopped."""
     run_id: UUID = field(default_factory=uuid4)
     subjects: int = 0
     found: int = 0
@@ -119,11 +122,11 @@ class _Run:
         if not self.kept:
             self._rank(seen.findings)
             return
-        self.in_hand += seen.findings
+        self.in_hand += [one for one in seen.findings if self._judges(one)]
         if len(self.in_hand) >= _IN_HAND:
             await self._write()
 
-    async def end(self, *, complete: bool) -> Generated:
+    async def end(self) -> Generated:
         """Write what is left, and answer."""
         if self.kept:
             await self._write()
@@ -135,7 +138,7 @@ class _Run:
         return Generated(
             as_of=self.look.as_of,
             kept=self.kept,
-            complete=complete,
+            complete=self.complete,
             subjects=self.subjects,
             insights=insights,
             totals=totals,
@@ -145,6 +148,9 @@ class _Run:
     @property
     def _sighting(self) -> Sighting:
         return Sighting(self.look.org_id, self.look.as_of, self.look.settings.version)
+
+    def _judges(self, finding: Finding) -> bool:
+        return self.complete or not life.follows(finding.insight_type, finding.subject)
 
     def _rank(self, findings: Sequence[Finding]) -> None:
         self.totals.update(finding.insight_type for finding in findings)
@@ -178,6 +184,7 @@ class _Run:
             org_id,
             self.look.subject,
             run,
+            all_of_them=self.complete,
             after=last,
             limit=_WRITTEN_AT_ONCE,
         ):

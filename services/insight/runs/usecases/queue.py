@@ -57,6 +57,8 @@ class Ended(StrEnum):
     DONE = "done"
     AGAIN = "again"
     DEAD = "dead"
+    STOPPED = "stopped"
+    """By the end of its worker; another makes it at once."""
 
 
 Report = Callable[[str, UUID | None, Ended, float, BaseException | None], None]
@@ -197,12 +199,16 @@ class Queue:
         try:
             await work
         except BaseException as error:
-            stopped = isinstance(error, asyncio.CancelledError)
-            dead = not stopped and rules.is_last(context.job.attempts)
-            ended = Ended.DEAD if dead else Ended.AGAIN
+            ended = _ended(error, context.job.attempts)
             self._report(task, org_id, ended, time.monotonic() - began, error)
             raise
         self._report(task, org_id, Ended.DONE, time.monotonic() - began, None)
+
+
+def _ended(error: BaseException, attempts: int) -> Ended:
+    if isinstance(error, asyncio.CancelledError):
+        return Ended.STOPPED
+    return Ended.DEAD if rules.is_last(attempts) else Ended.AGAIN
 
 
 class _Tries(BaseRetryStrategy):
@@ -211,9 +217,12 @@ class _Tries(BaseRetryStrategy):
     def get_retry_decision(
         self, *, exception: BaseException, job: jobs.Job
     ) -> RetryDecision | None:
-        if isinstance(exception, asyncio.CancelledError):
-            return RetryDecision()
-        return None if rules.is_last(job.attempts) else RetryDecision(retry_in={"seconds": 1})
+        match _ended(exception, job.attempts):
+            case Ended.STOPPED:
+                return RetryDecision()
+            case Ended.DEAD:
+                return None
+        return RetryDecision(retry_in={"seconds": 1})  # how long it is, `retry_job` says
 
 
 class _Jobs(manager.JobManager):

@@ -57,7 +57,8 @@ def upgrade() -> None:
         return  # gone back once, and all is still here
     op.execute("CREATE SCHEMA jobs")
     op.execute("SET LOCAL search_path = jobs, pg_catalog")
-    connection.execution_options(no_parameters=True).exec_driver_sql(_SCHEMA.read_text())
+    unread = {"no_parameters": True}  # what looks like one is part of the text
+    connection.exec_driver_sql(_SCHEMA.read_text(), execution_options=unread)
     for statement in (*_QUIET, _FIXED_PATHS, *_GRANTS):
         op.execute(statement)
     op.execute("SET LOCAL search_path = DEFAULT")

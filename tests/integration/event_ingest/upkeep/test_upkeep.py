@@ -209,7 +209,7 @@ async def test_what_insight_leaves_behind_goes_in_its_time(
             " next_attempt_at, finished_at, last_error) VALUES"
             " (%s, gen_random_uuid(), 't', '', %s, %s, 0, %s, %s, '')",
             org_id, moment, 1 + number % 2, moment,
-            NOW - (20 + number) * DAY if number % 2 else None,
+            NOW - (80 + number) * DAY if number % 2 else None,
         )  # fmt: skip
     await upkeep.keep_up()
     assert count(organisation, "insight_runs") == 5

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -119,8 +118,8 @@ async def until_idle(own: Database) -> None:
 
 def test_the_schema_is_that_of_the_library_which_is_installed() -> None:
     """Another version of the library needs a migration: its own lie in procrastinate/sql."""
-    folder = Path(resources.files(shared.schema).joinpath("migrations").__fspath__())  # type: ignore[attr-defined]
-    _, _, copied = (folder / "procrastinate_3_10_0.sql").read_text().partition("SOFTWARE.\n\n")
+    migrations = Path(shared.schema.__file__).parent / "migrations"
+    _, _, copied = (migrations / "procrastinate_3_10_0.sql").read_text().partition("SOFTWARE.\n\n")
     assert copied == SchemaManager.get_schema()
 
 

@@ -72,8 +72,8 @@ async def test_the_schedule_runs_everyone_and_events_make_a_run_soon(
     await until(
         lambda: 'footfall_insight_jobs_total{outcome="done",task="generate"}' in page(worker)
     )
-    [run] = [event for event in worker.events() if event["message"] == "run"][:1]
-    assert run["cause"] == "schedule"
+    await worker.heard("run")
+    assert worker.said("run")["cause"] == "schedule"
     worker.send(signal.SIGTERM)
     assert await worker.ended(seconds=ENDS_WITHIN_SECONDS) == 0
 
@@ -99,6 +99,7 @@ async def test_a_run_in_hand_when_the_worker_is_told_to_stop_is_left_to_the_next
             await until(lambda: held_up(database))
             first.send(signal.SIGTERM)
             assert await first.ended(seconds=ENDS_WITHIN_SECONDS) == 0
+            assert first.said("job undone, left to the next worker")["org"]
         states = database.execute(
             "SELECT DISTINCT status::text FROM jobs.procrastinate_jobs WHERE lock IS NOT NULL"
         )

@@ -17,7 +17,7 @@ from services.insight.detection.rules.vocabulary import (
     Subject,
     SubjectKind,
 )
-from tests.judging import CLIENT, DEFAULTS, USER, WINDOWS, findings, only, snapshot, types
+from tests.judging import CLIENT, DEFAULTS, LAW, USER, WINDOWS, findings, only, snapshot, types
 
 POWER, UPSELL, STUCK = (
     InsightType.POWER_USER,
@@ -191,6 +191,7 @@ def test_the_most_severe_comes_first() -> None:
     assert [one.severity for one in found] == sorted((one.severity for one in found), reverse=True)
 
 
+@LAW
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))
 def test_more_is_never_milder(one: int, other: int, reports: int) -> None:
     fewer, more = sorted((one, other))
@@ -201,6 +202,7 @@ def test_more_is_never_milder(one: int, other: int, reports: int) -> None:
         assert greater[kind].severity >= found.severity
 
 
+@LAW
 @given(st.integers(0, 500), st.integers(20, 500), st.integers(0, 100))
 def test_what_is_said_to_change_a_doubling_does(recent: int, previous: int, voice: int) -> None:
     found = findings(snapshot(recent=recent, previous=previous, voice=voice)).get((UPSELL, ""))

@@ -24,6 +24,7 @@ from services.insight.detection.rules.vocabulary import (
 from tests.judging import (
     CLIENT,
     DEFAULTS,
+    LAW,
     USER,
     WINDOWS,
     adopted,
@@ -104,6 +105,7 @@ def test_nobody_active_is_no_adoption() -> None:
     assert adoptions(adopted(0, 0, 5, 9)) == []
 
 
+@LAW
 @given(st.integers(1, 500), st.integers(0, 500), st.integers(1, 500), st.integers(0, 500))
 def test_what_is_said_to_change_an_adoption_does(
     active: int, users: int, active_before: int, users_before: int
@@ -216,6 +218,7 @@ def test_thresholds_are_those_of_the_settings() -> None:
         assert (GIVEN_UP in types(seen, settings)) is found
 
 
+@LAW
 @given(st.integers(0, 3000), st.integers(0, 3000), st.integers(1, 99))
 def test_the_bound_in_integers_is_wilsons(used: int, abandoned: int, percent: int) -> None:
     low, _ = wilson(abandoned, used + abandoned)
@@ -224,6 +227,7 @@ def test_the_bound_in_integers_is_wilsons(used: int, abandoned: int, percent: in
         assert above(abandoned, used + abandoned, share) == (low > share)
 
 
+@LAW
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
 def test_more_abandonments_are_never_milder(used: int, abandoned: int, more: int) -> None:
     first, second = (
@@ -234,6 +238,7 @@ def test_more_abandonments_are_never_milder(used: int, abandoned: int, more: int
         assert second[kind].severity >= found.severity
 
 
+@LAW
 @given(st.integers(0, 10**5), st.integers(0, 10**5))
 def test_what_is_said_to_change_an_abandonment_does(used: int, abandoned: int) -> None:
     def given_up(uses: int) -> bool:

@@ -17,6 +17,7 @@ from services.insight.detection.rules.statistics import (
     rise,
     wilson,
 )
+from tests.judging import LAW
 
 SHARES = st.sampled_from([0.5, 0.3, 0.1, 0.9, 6 / 13, 0.001])
 LARGE = 10**9
@@ -36,6 +37,7 @@ def exact_fisher(marked: int, drawn: int, all_marked: int, everything: int) -> f
     return float(Fraction(ways, math.comb(everything, drawn)))
 
 
+@LAW
 @given(st.integers(0, 120), st.integers(0, 121), SHARES)
 def test_binomial_tails_are_exact(trials: int, successes: int, share: float) -> None:
     successes = min(successes, trials + 1)
@@ -45,6 +47,7 @@ def test_binomial_tails_are_exact(trials: int, successes: int, share: float) -> 
     )
 
 
+@LAW
 @given(st.data())
 def test_hypergeometric_tails_are_exact(data: st.DataObject) -> None:
     everything = data.draw(st.integers(0, 80))
@@ -87,6 +90,7 @@ def test_newcombes_table(successes: int, trials: int, low: float, high: float) -
     assert wilson(successes, trials, 1.959964) == pytest.approx((low, high), abs=5e-5)
 
 
+@LAW
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_an_interval_holds_its_share(successes: int, others: int) -> None:
     trials = successes + others
@@ -95,6 +99,7 @@ def test_an_interval_holds_its_share(successes: int, others: int) -> None:
     assert low <= (successes / trials if trials else low) <= high
 
 
+@LAW
 @given(st.integers(0, 10**9), st.integers(0, 10**9), SHARES)
 def test_a_tail_and_what_is_left_make_one(successes: int, others: int, share: float) -> None:
     trials = successes + others
@@ -104,12 +109,14 @@ def test_a_tail_and_what_is_left_make_one(successes: int, others: int, share: fl
     assert above + below == pytest.approx(1, abs=1e-9)
 
 
+@LAW
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(1, 10**6))
 def test_further_out_is_never_more_likely(successes: int, trials: int, more: int) -> None:
     near = binomial_at_least(successes, trials, 0.5)
     assert binomial_at_least(successes + more, trials, 0.5) <= near + 1e-12
 
 
+@LAW
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_falls_and_rises_mirror_each_other(recent: int, previous: int) -> None:
     assert fall(recent, previous, 7, 7) == pytest.approx(rise(previous, recent, 7, 7), abs=1e-9)

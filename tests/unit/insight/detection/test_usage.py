@@ -21,7 +21,18 @@ from services.insight.detection.rules.vocabulary import (
     SubjectKind,
     Window,
 )
-from tests.judging import AS_OF, CLIENT, DEFAULTS, USER, WINDOWS, findings, only, snapshot, types
+from tests.judging import (
+    AS_OF,
+    CLIENT,
+    DEFAULTS,
+    LAW,
+    USER,
+    WINDOWS,
+    findings,
+    only,
+    snapshot,
+    types,
+)
 
 CHURN, DECLINE = InsightType.CHURN_RISK, InsightType.DECLINING_USAGE
 FALLING = {CHURN, DECLINE}
@@ -238,6 +249,7 @@ def test_equal_ratios_leave_no_room_for_declining() -> None:
     assert [falling(recent, 20, settings) for recent in (9, 10)] == [CHURN, None]
 
 
+@LAW
 @given(COUNTS, COUNTS, COUNTS)
 def test_fewer_recent_events_are_never_milder(one: int, other: int, previous: int) -> None:
     fewer, more = sorted((one, other))
@@ -250,6 +262,7 @@ def _rank(recent: int, previous: int) -> tuple[int, float]:
     return (fallen[0].severity, fallen[0].confidence) if fallen else (0, 0.0)
 
 
+@LAW
 @given(COUNTS, st.integers(20, 10**9))
 def test_what_is_said_to_change_it_does(recent: int, previous: int) -> None:
     found = falling(recent, previous)
@@ -265,6 +278,7 @@ def test_what_is_said_to_change_it_does(recent: int, previous: int) -> None:
         assert falling(recent - fewer + 1, previous) == DECLINE
 
 
+@LAW
 @given(st.integers(0, 10**4), st.integers(20, 10**4), st.integers(1, 1000))
 def test_ten_times_as_much_of_both_is_judged_alike_and_no_less_surely(
     recent: int, previous: int, scale: int
@@ -278,6 +292,7 @@ def test_ten_times_as_much_of_both_is_judged_alike_and_no_less_surely(
         assert large.confidence >= small.confidence - 1e-12
 
 
+@LAW
 @given(COUNTS, COUNTS, COUNTS)
 def test_bounds_hold(recent: int, previous: int, busy: int) -> None:
     for found in detect(snapshot(recent=recent, previous=previous, busy=busy), DEFAULTS).findings:

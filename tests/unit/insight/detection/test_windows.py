@@ -35,7 +35,9 @@ def test_windows_join_without_gap_and_hold_all_before_the_time(as_of: datetime, 
     assert days == [6, 13, 59, 29]
     assert all(one.astimezone(local).time().hour in {0, 1} for one in starts)
     assert hourly.month.end - as_of < HOUR
-    assert hourly.month.end.astimezone(local).minute == 0
+    # A clock that moves by half an hour leaves an hour behind that ends at half past.
+    half_past = {30} if zone == "Australia/Lord_Howe" else set()
+    assert hourly.month.end.astimezone(local).minute in {0, *half_past}
     spans = [hourly.recent.start, hourly.previous.start, hourly.busy.start, hourly.month.start]
     assert [hourly.month.end - one for one in spans] == [7 * DAY, 14 * DAY, 60 * DAY, 30 * DAY]
 

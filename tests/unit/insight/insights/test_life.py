@@ -218,3 +218,20 @@ def test_laws_of_every_life(steps: list[Severity | State | None], days: list[int
             assert life.changed(before, known)
         if known.state is State.EXPIRED and before.stands:
             assert now - known.last_seen_at >= 14 * DAY
+
+
+@pytest.mark.parametrize(
+    ("insight_type", "subject", "follows"),
+    [
+        (InsightType.STUCK_USER, ORGANISATION, False),
+        (InsightType.STUCK_USER, Subject(SubjectKind.ORGANISATION, "", "editor"), False),
+        (InsightType.FEATURE_ADOPTION, Subject(SubjectKind.ORGANISATION, "", "editor"), True),
+        (InsightType.STUCK_USER, Subject(SubjectKind.USER, "mia"), False),
+        (InsightType.STUCK_USER, Subject(SubjectKind.USER, "mia", "editor"), True),
+        (InsightType.CHURN_RISK, Subject(SubjectKind.CLIENT, "phone-7"), True),
+    ],
+)
+def test_what_is_counted_by_roll_ups_that_follow(
+    insight_type: InsightType, subject: Subject, *, follows: bool
+) -> None:
+    assert life.follows(insight_type, subject) is follows

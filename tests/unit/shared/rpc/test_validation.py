@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.message import Message
 
-from footfall.events.v1.event_ingest_pb2 import IngestEventsRequest, ReplayRejectedEventsRequest
+from footfall.events.v1.event_ingest_pb2 import (
+    IngestEventRequest,
+    IngestEventsRequest,
+    ListEventsRequest,
+    ReplayRejectedEventsRequest,
+)
 from footfall.events.v1.event_pb2 import Event
+from footfall.insights.v1.settings_pb2 import DetectorSettings, UpdateDetectorSettingsRequest
 from shared.errors import Violation
 from shared.rpc import validation
 from shared.rpc.validation import Rules, ValidatorUnfit
@@ -48,3 +55,16 @@ def test_a_validator_of_another_age_stops_the_start(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(validation, "version", lambda _: "1.2.0")
     with pytest.raises(ValidatorUnfit, match=r"protovalidate 1\.2\.0 is installed"):
         Rules()
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (ListEventsRequest(user_id="mi\0a", types=["login", "log\0out"]), ["user_id", "types"]),
+        (IngestEventRequest(event=Event(type="login", feature="\0")), ["event.feature"]),
+        (UpdateDetectorSettingsRequest(settings=DetectorSettings(churn_ratio=0.5)), []),
+    ],
+)
+def test_no_text_holds_what_postgres_cannot_keep(message: Message, fields: list[str]) -> None:
+    """Zero bytes of numbers are none of its business."""
+    assert [one.field for one in Rules().violations(message)] == fields

@@ -65,6 +65,9 @@ async def acknowledged(
     finally:
         await _end(reading)  # first: it may begin to store one more
         await _end(*unanswered)
+        unanswered.clear()  # their errors would hold this frame, and so the requests, in a cycle
+        storing = None
+        del reading
     if ended_by_us.is_set():
         raise StreamLifeEnded
 
@@ -91,6 +94,7 @@ async def _until_the_end(
             reading = asyncio.ensure_future(anext(requests))
     finally:
         await _end(stopping, reading)
+        del reading  # as above
 
 
 async def _end(*tasks: asyncio.Future[Any]) -> None:

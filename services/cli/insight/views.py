@@ -190,7 +190,8 @@ def report_table(found: Iterable[DetectorReport]) -> RenderableType:
     """How often each was right, in numbers."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("detector", "said", "right", "precision", "seen", "recall", "ahead"):
-        table.add_column(title, no_wrap=True)
+        counts = title in {"said", "right", "seen", "ahead"}
+        table.add_column(title, no_wrap=True, justify="right" if counts else "left")
     for one in found:
         table.add_row(
             type_name(one.insight_type),

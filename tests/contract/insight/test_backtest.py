@@ -88,25 +88,15 @@ def test_without_history_there_is_nothing_to_judge(asker: Asker) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
-@pytest.mark.parametrize(
-    ("start", "end"), [(OLDEST, None), (None, OLDEST), (None, NEWEST), (NEWEST, None)]
-)
+@pytest.mark.parametrize("bound", ["start_time", "end_time"])
+@pytest.mark.parametrize("moment", [OLDEST, NEWEST])
 def test_the_ends_of_the_calendar_are_no_trouble(
-    acme: Organisation,
-    asker: Asker,
-    backend: Caller,
-    zone: str,
-    start: datetime | None,
-    end: datetime | None,
+    acme: Organisation, insight: Insight, zone: str, bound: str, moment: datetime
 ) -> None:
     acme.set("time_zone", zone)
-    send(backend, events(1, 3))
     request = pb.BacktestDetectorsRequest()
-    if start:
-        request.interval.start_time.FromDatetime(start)
-    if end:
-        request.interval.end_time.FromDatetime(end)
-    answers = list(asker.call("BacktestDetectors", request))
+    getattr(request.interval, bound).FromDatetime(moment)
+    answers = list(insight.asker(acme).call("BacktestDetectors", request))
     assert len(answers[-1].reports) == 7
 
 

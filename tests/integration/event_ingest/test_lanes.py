@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Callable, Sequence
 
 import psycopg
@@ -22,7 +24,8 @@ from shared import ids
 from shared.database import Database, Row, Statement, Tenant
 from shared.errors import DatabaseAway, Overloaded
 from tests.ingesting import event
-from tests.organisations import Organisation
+from tests.organisations import Organisation, add_organisation
+from tests.postgres import MigratedDatabase
 from tests.storing import NAMES, stored_ids
 
 UNITS = Units("UTC", "USD")
@@ -256,7 +259,7 @@ async def test_what_is_queued_is_bounded_and_let_go(
 ) -> None:
     watched = Watched(writer, shut=True)
     store = Lanes(watched.database)
-    monkeypatch.setattr(lanes, "_QUEUED_BYTES", 1500)
+    monkeypatch.setattr(lanes, "_QUEUED_BYTES", 3000)
     tasks = await queued(store, organisation, [admitted(organisation, "mia") for _ in range(7)])
     with pytest.raises(Overloaded):
         await asyncio.gather(*tasks)
@@ -266,6 +269,110 @@ async def test_what_is_queued_is_bounded_and_let_go(
     again = [admitted(organisation, "mia") for _ in range(3)]
     await asyncio.gather(*await queued(store, organisation, again))
     await store.drain()
+
+
+async def test_no_organisation_takes_all_room_in_the_queue(
+    writer: Database,
+    organisation: Organisation,
+    other_organisation: Organisation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watched = Watched(writer, shut=True)
+    store = Lanes(watched.database)
+    monkeypatch.setattr(lanes, "_QUEUED_BYTES", 1500)
+    many = await queued(store, organisation, [admitted(organisation, "mia") for _ in range(7)])
+    neighbours = [admitted(other_organisation, "mia") for _ in range(2)]
+    others = await queued(store, other_organisation, neighbours)
+    watched.open.set()
+    assert [told(one) for one in await asyncio.gather(*others)] == [[ACCEPTED]] * 2
+    outcomes = [told(one) for one in await asyncio.gather(*many, return_exceptions=True)]
+    assert outcomes == [[ACCEPTED]] * 2 + [Overloaded] * 5
+
+
+async def test_more_organisations_than_connections_wait_for_one_in_turn(
+    database: MigratedDatabase,
+) -> None:
+    """The pool itself would refuse those who are too many."""
+    few = Database(database.urls["footfall_event_ingest"], application_name="test", size=1)
+    await few.open()
+    many = [add_organisation(database, f"number {number}") for number in range(40)]
+    store = Lanes(few)
+    outcomes = await asyncio.gather(
+        *(store.store(tenant_of(one), UNITS, admitted(one, "mia")) for one in many)
+    )
+    await few.close()
+    assert [told(one) for one in outcomes] == [[ACCEPTED]] * len(many)
+
+
+@pytest.mark.parametrize(
+    ("fault", "hurried"),
+    [(psycopg.errors.LockNotAvailable, True), (psycopg.errors.CheckViolation, False)],
+)
+async def test_batches_that_failed_together_take_one_connection_after_that(
+    writer: Database, organisation: Organisation, fault: type[psycopg.Error], *, hurried: bool
+) -> None:
+    """And wait in vain for one moment each, not for as long as they did together."""
+    watched = Watched(writer)
+    at_once, most = 0, 0
+    passes = watched.database.in_one_round_trip
+
+    async def counting(statements: Sequence[Statement]) -> list[Row | None]:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        try:
+            await turns()
+            return await passes(statements)
+        finally:
+            at_once -= 1
+
+    watched.database.in_one_round_trip = counting  # type: ignore[method-assign]
+    watched.fault = lambda _: fault() if len(watched.seen) == 1 else None
+    batches = [admitted(organisation, "mia") for _ in range(5)]
+    outcomes = await store_batches(watched.database, grouped(organisation, *batches))
+    assert [told(one) for one in outcomes] == [[ACCEPTED]] * 5
+    assert watched.sizes == [5, 1, 1, 1, 1, 1]
+    assert most == 1
+    assert [one.hurried for (one,) in watched.seen] == [False] + [hurried] * 5
+
+
+async def test_a_database_that_goes_away_meanwhile_is_not_asked_for_each(
+    writer: Database, organisation: Organisation
+) -> None:
+    watched = Watched(writer)
+    faults = [psycopg.errors.LockNotAvailable(), None, psycopg.OperationalError("it is lost")]
+    watched.fault = lambda _: faults[len(watched.seen) - 1]
+    batches = [admitted(organisation, "mia") for _ in range(5)]
+    with pytest.raises(psycopg.OperationalError):
+        await store_batches(watched.database, grouped(organisation, *batches))
+    assert len(watched.seen) == 3
+
+
+class Events(list[NewEvent]):
+    """Events whose end can be seen."""
+
+
+async def test_batches_that_fail_are_let_go(writer: Database, organisation: Organisation) -> None:
+    """At once, not when cycles are collected: they may be large."""
+    watched = Watched(writer)
+    watched.fault = lambda _: StorageBehind()
+    store, seen = Lanes(watched.database), []
+
+    async def fail() -> None:
+        events = Events(admitted(organisation, "mia"))
+        seen.append(weakref.ref(events))
+        with pytest.raises(StorageBehind):
+            await store.store(tenant_of(organisation), UNITS, events)
+
+    gc.disable()
+    try:
+        await fail()
+        await store.drain()
+        watched.seen.clear()
+        await turns()
+        assert [one() for one in seen] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_batches_that_are_taken_are_stored_before_the_end(

@@ -80,7 +80,11 @@ async def test_through_kills_at_any_moment_every_event_is_folded_once(
             ends = time.monotonic() + chance.uniform(0.2, 1.0)
             while time.monotonic() < ends:
                 events = [
-                    event_at(START + timedelta(minutes=chance.randrange(3000)), user_id="mia")
+                    event_at(
+                        START + timedelta(minutes=chance.randrange(3000)),
+                        user_id="mia",
+                        client_id="phone-7",
+                    )
                     for _ in range(50)
                 ]
                 sent += await store(writer, organisation, events)
@@ -89,6 +93,7 @@ async def test_through_kills_at_any_moment_every_event_is_folded_once(
     async with worker(database):
         await until(lambda: folded(organisation) >= sent)
     assert folded(organisation) == sent
+    assert database.execute("SELECT sum(events)::int FROM app.client_day") == [(sent,)]
 
 
 @dataclass

@@ -25,7 +25,7 @@ from services.insight.backtests.rules.history import (
     Span,
 )
 from services.insight.backtests.rules.outcomes import OUTCOMES
-from services.insight.backtests.rules.scores import Report
+from services.insight.backtests.rules.scores import Report, Run, Tally
 from services.insight.detection.rules.statistics import fall, wilson
 from services.insight.detection.rules.vocabulary import (
     ORGANISATION,
@@ -186,7 +186,7 @@ def test_a_feature_that_goes_on_being_given_up(uses: int, *, outcome: bool) -> N
     assert (after[InsightType.FEATURE_ABANDONMENT].true_alerts == 1) is outcome
 
 
-@pytest.mark.parametrize(("until", "true"), [(140, 1), (63, 0)])
+@pytest.mark.parametrize(("until", "true"), [(140, 1), (77, 1), (70, 0)])
 def test_a_feature_that_wins_users(until: int, true: int) -> None:
     """Ten users, of whom six use a new feature from day 42 on: right if they still do in the
     fourth week after the run of day 49, the days 70 to 76."""
@@ -215,6 +215,15 @@ def test_nothing_is_an_answer() -> None:
         assert score(report) == (0, 0, 0, 0, 0)
         assert (report.precision, report.recall) == (None, None)
         assert report.outcome == OUTCOMES[report.insight_type].words
+
+
+@pytest.mark.parametrize(("day", "lead"), [(14, 28), (35, 7), (42, 0)])
+def test_a_warning_after_the_fact_foresaw_nothing(day: int, lead: int) -> None:
+    """A decline that begins on day 14 has halved use on day 42."""
+    tally = Tally(InsightType.DECLINING_USAGE)
+    tally.add([Run(one, None, came_true=True, warned=one == day) for one in range(14, 70, 7)])
+    report = tally.report()
+    assert (report.outcomes, report.foreseen, report.lead_days) == (1, int(lead > 0), lead)
 
 
 def test_progress_is_told_to_the_end() -> None:

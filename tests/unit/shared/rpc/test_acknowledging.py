@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from itertools import count
@@ -118,3 +120,53 @@ def test_a_stream_that_is_asked_to_end_answers_what_it_read_and_leaves_no_read()
         assert others() == set()
 
     within_twenty_seconds(scenario())
+
+
+class Request:
+    """One whose end can be seen."""
+
+
+def test_a_stream_that_is_cancelled_before_its_first_request_ends_like_any_other() -> None:
+    async def never() -> AsyncIterator[int]:
+        await asyncio.Event().wait()
+        yield 1
+
+    async def scenario() -> None:
+        stream = asyncio.create_task(drained(acknowledged(never(), Stores().store, Ending())))
+        await asyncio.sleep(0)
+        stream.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stream
+        assert others() == set()
+
+    within_twenty_seconds(scenario())
+
+
+@pytest.mark.parametrize("fails", ["store", "read"])
+def test_a_stream_that_fails_lets_go_of_its_requests(fails: str) -> None:
+    """At once, not when cycles are collected: they may be large."""
+    seen: list[weakref.ref[Request]] = []
+
+    async def requests() -> AsyncIterator[Request]:
+        request = Request()
+        seen.append(weakref.ref(request))
+        yield request
+        if fails == "read":
+            raise ValueError
+
+    async def store(request: Request) -> Request:
+        if fails == "store":
+            raise ValueError(request)
+        return request
+
+    async def scenario() -> None:
+        with suppress(ValueError):
+            await drained(acknowledged(requests(), store, Ending()))
+        await asyncio.sleep(0)
+        assert [one() for one in seen] == [None]
+
+    gc.disable()
+    try:
+        within_twenty_seconds(scenario())
+    finally:
+        gc.enable()

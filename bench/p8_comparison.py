@@ -22,7 +22,7 @@ from services.insight.detection.rules import windows
 from services.insight.detection.rules.vocabulary import Snapshot, Windows
 from shared.database import Database, Tenant
 
-_ANSWERS = 20
+_ANSWERS = 50
 _RAW = """SELECT count(*) FILTER (WHERE occurred_at >= %s), count(*) FILTER (WHERE occurred_at < %s)
   FROM app.events WHERE occurred_at >= %s AND occurred_at < %s"""
 

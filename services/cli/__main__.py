@@ -65,6 +65,7 @@ def main() -> None:
     Make an account:     footfall org create ACME
     Make a key for it:   footfall key create --org ORG_ID --role service --subject backend
     Watch events come:   footfall tail
+    See what they mean:  footfall insights generate
 
     Every command takes --json: one JSON document on standard output, nothing else.
     """

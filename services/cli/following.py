@@ -36,7 +36,7 @@ class Following(Generic[Message]):
 
     what: str
     caller: Caller
-    begin: Callable[[grpc.aio.Channel, str], Any]
+    stream: Callable[[grpc.aio.Channel, str], Any]
     """Calls the method that streams, from the token on."""
     token: str = ""
 
@@ -51,7 +51,7 @@ class Following(Generic[Message]):
         async with self.caller.channel() as channel:
             while True:
                 try:
-                    async for message in self.begin(channel, self.token):
+                    async for message in self.stream(channel, self.token):
                         failures, answered = 0, True
                         yield message
                         self.token = message.resume_token

@@ -20,7 +20,7 @@ class Tail:
     ) -> None:
         self._caller, self._user_id, self._types = caller, user_id, types
         self._following: Following[TailEventsResponse] = Following(
-            "the tail", caller, self._begin, token
+            "the tail", caller, self._stream, token
         )
 
     @property
@@ -34,7 +34,7 @@ class Tail:
             for event in message.events:
                 yield event
 
-    def _begin(
+    def _stream(
         self, channel: grpc.aio.Channel, token: str
     ) -> grpc.aio.UnaryStreamCall[TailEventsRequest, TailEventsResponse]:
         request = TailEventsRequest(user_id=self._user_id, types=self._types, resume_token=token)

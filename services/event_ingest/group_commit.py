@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from operator import attrgetter
+from uuid import UUID
 
 from services.event_ingest.events.rules import NewEvent, Units
 from services.event_ingest.lanes import Lanes
@@ -28,7 +28,6 @@ from shared.sqlstate import domain_error
 _QUEUE_LIMIT = 10_000
 _FLUSH_LIMIT = 1_000
 _GATHER_SECONDS = 0.003
-_ORG = attrgetter("org_id")
 _GIVE_UP_SECONDS = 45.0
 """Postgres ends what takes longer than 30; a connection that stays silent is dead."""
 
@@ -96,15 +95,17 @@ class GroupCommit:
         await self._lanes.drain()
 
     async def _flush(self) -> int:
-        by_org: dict[Tenant, list[_Waiting]] = {}
+        together: dict[tuple[Tenant, Units], list[_Waiting]] = {}
+        apart: dict[tuple[Tenant, Units], list[_Waiting]] = {}
         batch = self._take()
         for waiting in batch:
-            by_org.setdefault(waiting.tenant, []).append(waiting)
-        for tenant in self._apart & by_org.keys():
-            self._set_apart(by_org.pop(tenant))
-        if by_org:
+            groups = apart if waiting.tenant in self._apart else together
+            groups.setdefault((waiting.tenant, waiting.units), []).append(waiting)
+        for group in apart.values():
+            self._set_apart(group)
+        if together:
             # Sorted: two writers that lock the same counters do so in the same order.
-            await self._flush_together([by_org[org] for org in sorted(by_org, key=_ORG)])
+            await self._flush_together([together[key] for key in sorted(together, key=_place)])
         return len(batch)
 
     async def _flush_together(self, groups: Sequence[Sequence[_Waiting]]) -> None:
@@ -146,6 +147,11 @@ class GroupCommit:
             if not waiting.stored.done():  # else its caller has gone
                 batch.append(waiting)
         return batch
+
+
+def _place(key: tuple[Tenant, Units]) -> tuple[UUID, Units]:
+    tenant, units = key
+    return tenant.org_id, units
 
 
 def _admitted(group: Sequence[_Waiting]) -> Group:

@@ -25,8 +25,10 @@ BEGIN
 END $$
 """
 
+# From the organisation's row, so that it is taken on the node where its writers take theirs.
 TAKE_SETTINGS = f"""
 SELECT pg_catalog.pg_advisory_xact_lock(
-  pg_catalog.hashtextextended(%s::uuid::text, {LOCK_OF_SETTINGS}))
-"""
+  pg_catalog.hashtextextended(o.org_id::text, {LOCK_OF_SETTINGS}))
+FROM app.organisations o WHERE o.org_id = %s::uuid
+"""  # noqa: S608 - only a number of our own goes in
 """Waits for all writers of the organisation; until the end of the transaction there are none."""

@@ -35,7 +35,34 @@ _STATES = [
 ]
 
 
-@click.group(short_help="See who is about to leave, who is stuck, who is ready for more.")
+def _decision(verb: str, explanation: str) -> click.Command:
+    """One of the three commands that decide on an insight."""
+
+    async def decide(insight: Insight, *, insight_id: str, note: str, as_json: bool) -> None:
+        method = f"{verb.capitalize()}Insight"
+        asked = getattr(insight_requests_pb2, f"{method}Request")
+        _tell_one(
+            await insight.ask(method, asked(insight_id=insight_id, note=note)), as_json=as_json
+        )
+
+    decide.__doc__ = explanation
+    act = click.option("--note", metavar="TEXT", default="", help="Why, in words; it is kept.")(
+        asks(decide)
+    )
+    return click.command(verb)(click.argument("insight_id")(act))
+
+
+_DECISIONS = (
+    _decision("acknowledge", "Say that somebody has taken an insight on."),
+    _decision("resolve", "Say that an insight is done with. It comes back on a relapse."),
+    _decision("dismiss", "Say that an insight is of no use. It comes back when it gets worse."),
+)
+
+
+@click.group(
+    short_help="See who is about to leave, who is stuck, who is ready for more.",
+    commands=[*_DECISIONS, backtest],
+)
 def command() -> None:
     r"""See who is about to leave, who is stuck, who is ready for more, and why we believe it.
 
@@ -157,32 +184,6 @@ async def show_one(insight: Insight, *, insight_id: str, as_json: bool) -> None:
     """Show one insight."""
     request = insight_requests_pb2.GetInsightRequest(insight_id=insight_id)
     _tell_one(await insight.ask("GetInsight", request), as_json=as_json)
-
-
-def _decision(verb: str, explanation: str) -> click.Command:
-    """One of the three commands that decide on an insight."""
-
-    async def decide(insight: Insight, *, insight_id: str, note: str, as_json: bool) -> None:
-        method = f"{verb.capitalize()}Insight"
-        asked = getattr(insight_requests_pb2, f"{method}Request")
-        _tell_one(
-            await insight.ask(method, asked(insight_id=insight_id, note=note)), as_json=as_json
-        )
-
-    decide.__doc__ = explanation
-    act = click.option("--note", metavar="TEXT", default="", help="Why, in words; it is kept.")(
-        asks(decide)
-    )
-    return click.command(verb)(click.argument("insight_id")(act))
-
-
-command.add_command(_decision("acknowledge", "Say that somebody has taken an insight on."))
-command.add_command(
-    _decision("resolve", "Say that an insight is done with. It comes back on a relapse.")
-)
-command.add_command(
-    _decision("dismiss", "Say that an insight is of no use. It comes back when it gets worse.")
-)
 
 
 @command.command("watch")
@@ -334,9 +335,6 @@ async def settings(insight: Insight, *, changes: tuple[str, ...], as_json: bool)
         one_line(answer)
     else:
         show(thresholds.table(printable(answer).settings))
-
-
-command.add_command(backtest)
 
 
 def _about(user_id: str | None, client_id: str | None) -> dict[str, str]:

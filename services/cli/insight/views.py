@@ -179,11 +179,13 @@ def reports(found: Sequence[DetectorReport]) -> RenderableType:
     spoke = [one for one in found if one.alerts or one.outcomes]
     if not spoke:
         return Text("No detector would have said anything, and none would have had to.", "dim")
-    meant = [f"{type_name(one.insight_type)} is right: {one.outcome}" for one in spoke]
-    quiet = [type_name(one.insight_type) for one in found if one not in spoke]
-    if quiet:
-        meant.append(f"nothing of: {', '.join(quiet)}")
-    return Group(report_table(spoke), *(Text(line, "dim") for line in meant))
+    meanings = Table.grid(padding=(0, 2))
+    for one in spoke:
+        meanings.add_row(Text(type_name(one.insight_type), "dim"), Text(one.outcome, "dim"))
+    parts = [report_table(spoke), Text("\na warning is right when this follows:", "dim"), meanings]
+    if quiet := [type_name(one.insight_type) for one in found if one not in spoke]:
+        parts.append(Text(f"nothing of: {', '.join(quiet)}", "dim"))
+    return Group(*parts)
 
 
 def report_table(found: Iterable[DetectorReport]) -> RenderableType:

@@ -28,7 +28,7 @@ class Watch:
     ) -> None:
         self._caller, self._types, self._about = caller, types, about or {}
         self._following: Following[WatchInsightsResponse] = Following(
-            "the watch", caller, self._begin, token
+            "the watch", caller, self._stream, token
         )
 
     @property
@@ -42,7 +42,7 @@ class Watch:
             for insight in message.insights:
                 yield insight
 
-    def _begin(
+    def _stream(
         self, channel: grpc.aio.Channel, token: str
     ) -> grpc.aio.UnaryStreamCall[WatchInsightsRequest, WatchInsightsResponse]:
         request = WatchInsightsRequest(insight_types=self._types, resume_token=token, **self._about)

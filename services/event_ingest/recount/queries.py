@@ -11,10 +11,11 @@ from services.event_ingest.recount.rules import Counting, Cuts, Piece
 from services.event_ingest.roll_ups.queries import COUNTS, FOLDED
 from shared.database import RawConnection
 
-# It takes as long as it takes. The order of time is that of an index.
+# It takes as long as it takes, but not while it does nothing: no event of the organisation is
+# stored meanwhile, and a program that is stopped or cut off must not hold that up for ever. The
+# order of time is that of an index.
 _SELECT_PATIENCE = """
-SELECT set_config('statement_timeout', '0', true), set_config('enable_seqscan', 'off', true),
-  set_config('idle_in_transaction_session_timeout', '0', true)
+SELECT set_config('statement_timeout', '0', true), set_config('enable_seqscan', 'off', true)
 """
 
 _SELECT_RETENTION = """

@@ -329,7 +329,7 @@ def test_a_token_is_revoked_in_its_organisation(
                 "--scope",
                 "x",
             ),
-            "There are: event_types:read, event_types:write, events:read",
+            "There are: customer_actions:read, customer_actions:write, detector_settings:read",
         ),
         (("member", "set-role", "a", "--org", uuid4(), "--role", "owner"), "no organisation"),
     ],

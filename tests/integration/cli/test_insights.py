@@ -247,7 +247,7 @@ def test_the_watch_shows_what_is_found_one_document_a_line(insights: Commands) -
     environ = {**os.environ, **insights.environ}
     users = (f"user-{number}" for number in range(1000))
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environ) as watching:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while watching.poll() is None:
             assert time.monotonic() < deadline
             user = next(users)

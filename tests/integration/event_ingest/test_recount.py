@@ -16,6 +16,8 @@ from services.event_ingest.event_types.rules import BUILT_IN
 from services.event_ingest.events import queries, wire
 from services.event_ingest.events.rules import Organisation as Known
 from services.event_ingest.events.rules import Outcome, Units
+from services.event_ingest.group_commit import GroupCommit
+from services.event_ingest.recount import queries as recount_queries
 from services.event_ingest.recount import usecases
 from services.event_ingest.recount.usecases import recount
 from services.event_ingest.sessions.usecases import fold
@@ -213,6 +215,35 @@ async def test_a_writer_that_counts_in_old_units_stores_nothing_and_is_told_to_t
     assert not any(counted(organisation).values())
     (again,) = await store_groups(writer, [group(organisation, right, sent)])
     assert all(isinstance(one, Outcome) for one in again)
+
+
+async def test_events_of_one_flush_count_each_in_the_units_that_it_was_admitted_in(
+    writer: Database, organisation: Organisation
+) -> None:
+    """A cost in the currency of before, which its sender was told is the right one, is no other."""
+    now, commit = datetime.now(UTC), GroupCommit(writer)
+    costs = [event_at(now, cost={"units": 1}) for _ in range(2)]
+    tenant, admitted = Tenant(organisation.org_id, "ingest"), []
+    for units, one in zip((Units("UTC", "USD"), Units("UTC", "EUR")), costs, strict=True):
+        [new] = group(organisation, units, [one]).events
+        admitted.append(asyncio.create_task(commit.store(tenant, units, new)))
+    await asyncio.sleep(0)  # both are queued before the first flush
+    flushing = asyncio.create_task(commit.run())
+    right, old = await asyncio.gather(*admitted)
+    await commit.close()
+    await flushing
+    assert isinstance(right, Outcome)
+    assert isinstance(old, Overloaded)
+    assert sum(row["events"] for row in counted(organisation)["event_hourly"]) == 1
+
+
+async def test_a_recount_that_stands_still_does_not_keep_writers_out_for_ever(
+    desk: Desk, organisation: Organisation
+) -> None:
+    async with desk.acting(organisation.org_id) as act:
+        await recount_queries.select_patience(act.transaction.raw)
+        shown = await act.transaction.raw.execute("SHOW idle_in_transaction_session_timeout")
+        assert await shown.fetchone() == ("1min",)
 
 
 async def test_while_the_units_are_taken_nobody_else_waits(

@@ -199,12 +199,12 @@ def test_a_report_shows_shares_with_their_intervals_and_nothing_for_none() -> No
         recall=0.5, recall_low=0.28, recall_high=0.72, lead_days=9, outcome="silent for 14 days",
     )  # fmt: skip
     silent = backtest_pb2.DetectorReport(insight_type=insight_pb2.INSIGHT_TYPE_POWER_USER)
-    header, row, meaning, nothing = drawn(views.reports([judged, silent])).splitlines()
+    header, row, _, _, meaning, nothing = drawn(views.reports([judged, silent])).splitlines()
     columns = "detector    said  right  precision     seen  recall        ahead"
     assert header.split() == columns.split()
     assert row.split() == [
         "churn", "risk", "12", "8/10", "80%", "49%…94%", "8/16", "50%", "28%…72%", "9", "days"
     ]  # fmt: skip
-    assert meaning == "churn risk is right: silent for 14 days"
+    assert meaning == "churn risk  silent for 14 days"
     assert nothing == "nothing of: power user"
     assert "none would have had to" in drawn(views.reports([silent]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any, Never, cast
 
@@ -44,13 +44,13 @@ def no_collections() -> Iterator[None]:
     gc.enable()
 
 
-async def refuse(_request: object, _call: Call) -> Never:
+async def refuse(_request: object, _call: Call) -> object:
     raise Overloaded
 
 
-async def refuse_stream(_request: object, _call: Call) -> Any:
-    raise Overloaded
-    yield
+async def refuse_stream(_request: object, call: Call) -> AsyncIterator[object]:
+    await refuse(_request, call)
+    yield b""
 
 
 @pytest.mark.usefixtures("no_collections")

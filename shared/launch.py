@@ -6,6 +6,7 @@ Nothing here may import more than the standard library: it runs without the proj
 import ctypes
 import json
 import os
+import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
@@ -25,6 +26,9 @@ def main() -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, order["dies_with"], 0, 0, 0)
         if os.getppid() != order["parent"]:  # it died before the line above
             return 1
+    for ignored in ("SIGPIPE", "SIGXFSZ"):  # by Python, and so by what it becomes
+        if hasattr(signal, ignored):
+            signal.signal(getattr(signal, ignored), signal.SIG_DFL)
     argv = sys.argv[2:]
     try:
         os.chdir(order["directory"])

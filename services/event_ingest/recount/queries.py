@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.event_ingest.events.queries import COUNTED, DAILY, HOURLY
-from services.event_ingest.recount.rules import Counting, Cuts, Piece
+from services.event_ingest.recount.rules import Counting, Cuts, First, Piece
 from services.event_ingest.roll_ups.queries import COUNTS, FOLDED
 from shared.database import RawConnection
 
@@ -25,6 +26,13 @@ SELECT o.retention_days,
 FROM app.organisations o
 LEFT JOIN app.event_types t ON t.org_id = o.org_id AND t.retention_days IS NOT NULL
 WHERE o.org_id = %s GROUP BY o.org_id
+"""
+
+# Of one type by its number, or of all others: the first event that is kept, the first that counted.
+_OF_CLASS = "{of}.org_id = %(org)s AND {of}.type_id {which}"
+_SELECT_FIRST = """
+SELECT (SELECT e.occurred_at FROM app.events e WHERE {events} ORDER BY e.occurred_at LIMIT 1),
+  (SELECT min(h.hour) FROM app.event_hourly h WHERE {hours})
 """
 
 _SELECT_COUNT = "SELECT coalesce(sum(events), 0)::bigint FROM app.event_hourly WHERE org_id = %s"
@@ -101,6 +109,18 @@ async def select_retention(raw: RawConnection, org_id: UUID) -> tuple[int | None
     """For how many days the organisation keeps events, and those of types that say their own."""
     days, types, days_by_type = await _row(raw, _SELECT_RETENTION, (org_id,))
     return days, dict(zip(types, days_by_type, strict=True))
+
+
+async def select_first(
+    raw: RawConnection, org_id: UUID, type_id: int | None, others_than: Collection[int]
+) -> First:
+    """The first kept event of a type, or of all types but some, and the first hour of theirs."""
+    which = "<> ALL(%(types)s::integer[])" if type_id is None else "= %(type)s"
+    query = _SELECT_FIRST.format(
+        events=_OF_CLASS.format(of="e", which=which), hours=_OF_CLASS.format(of="h", which=which)
+    )
+    parameters = {"org": org_id, "type": type_id, "types": list(others_than)}
+    return First(*await _row(raw, query, parameters))
 
 
 async def select_count(raw: RawConnection, org_id: UUID) -> int:

@@ -14,6 +14,7 @@ FLOOR = datetime(2000, 1, 1, tzinfo=UTC)
 
 BEFORE_ALL = FLOOR - timedelta(days=1)
 _DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 
 
 class Piece(NamedTuple):
@@ -43,15 +44,38 @@ class Counting:
     position: int
 
 
-def cuts(days: int | None, days_by_type: Mapping[int, int], now: datetime, zone: str) -> Cuts:
-    """Midnights, where hours begin in every zone; retention of organisation and types in days."""
-    of_types = {type_id: _cut(own, now, zone) for type_id, own in days_by_type.items()}
-    of_others = _cut(days, now, zone)
+class First(NamedTuple):
+    """The first that is known of some events: of those still kept, and the hour counted first."""
+
+    event: datetime | None
+    hour: datetime | None
+
+
+class Kept(NamedTuple):
+    """For how many days events are kept today, None for ever, and what is the first of them."""
+
+    days: int | None
+    first: First
+
+
+def cuts(others: Kept, by_type: Mapping[int, Kept], now: datetime, zone: str) -> Cuts:
+    """Midnights, where hours begin in every zone.
+
+    Behind today's retention, and behind what is gone already: it may have been shorter once.
+    """
+    of_types = {type_id: _cut(kept, now, zone) for type_id, kept in by_type.items()}
+    of_others = _cut(others, now, zone)
     return Cuts(of_types, of_others, of_others.astimezone(ZoneInfo(zone)).date())
 
 
-def _cut(days: int | None, now: datetime, zone: str) -> datetime:
-    if days is None:
-        return BEFORE_ALL
-    oldest = max(FLOOR, now - timedelta(days=days)).astimezone(ZoneInfo(zone))
-    return datetime.combine(oldest.date() + _DAY, time(), ZoneInfo(zone)).astimezone(UTC)
+def _cut(kept: Kept, now: datetime, zone: str) -> datetime:
+    oldest = [] if kept.days is None else [max(FLOOR, now - timedelta(days=kept.days))]
+    first, hour = kept.first
+    if hour is not None and (first is None or hour + _HOUR <= first):
+        oldest.append(now + _DAY if first is None else first)
+    return _midnight_after(max(oldest), zone) if oldest else BEFORE_ALL
+
+
+def _midnight_after(moment: datetime, zone: str) -> datetime:
+    following = moment.astimezone(ZoneInfo(zone)).date() + _DAY
+    return datetime.combine(following, time(), ZoneInfo(zone)).astimezone(UTC)

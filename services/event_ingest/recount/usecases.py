@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.event_ingest.recount import queries, rules
+from services.event_ingest.recount.rules import First, Kept
 from services.event_ingest.upkeep.queries import lock_upkeep_out
 from shared.database import RawConnection
 
@@ -36,7 +37,7 @@ async def recount(
     await lock_upkeep_out(raw)
     position = await queries.lock_cursor(raw, org_id)
     total = await queries.select_count(raw, org_id)
-    cuts = rules.cuts(*await queries.select_retention(raw, org_id), now, old_zone)
+    cuts = rules.cuts(*await _kept(raw, org_id), now, old_zone)
     differ = old_zone == new_zone or await queries.select_hours_differ(
         raw, org_id, old_zone, new_zone
     )
@@ -53,3 +54,14 @@ async def recount(
         report(counted, max(total, counted))
         after = piece.until
     return counted
+
+
+async def _kept(raw: RawConnection, org_id: UUID) -> tuple[Kept, dict[int, Kept]]:
+    """What is kept of the types that say for how long, and of all others."""
+    days, by_type = await queries.select_retention(raw, org_id)
+
+    async def first(type_id: int | None) -> First:
+        return await queries.select_first(raw, org_id, type_id, by_type)
+
+    kept = {type_id: Kept(own, await first(type_id)) for type_id, own in by_type.items()}
+    return Kept(days, await first(None)), kept

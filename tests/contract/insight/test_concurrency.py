@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -89,3 +90,26 @@ def test_generations_and_decisions_at_once_keep_one_insight_of_each(
         "SELECT count(*) FROM app.insight_runs WHERE org_id = %s", acme.org_id
     )
     assert kept == (2 * ROUNDS * len(askers) + 1,)
+
+
+RUNS = 16
+"""More than a process has connections."""
+
+
+def test_runs_that_wait_for_each_other_leave_the_connections_to_others(
+    insight: Insight, acme: Organisation, globex: Organisation
+) -> None:
+    asker, other = insight.asker(acme), insight.asker(globex)
+    with ThreadPoolExecutor(RUNS) as pool, acme.database.connect() as running:
+        # Another process generates, and takes its time.
+        running.execute(
+            "SELECT pg_advisory_lock(hashtextextended('insights:' || %s::text, 0))", (acme.org_id,)
+        )
+        waiting: list[Future[None]] = [pool.submit(generate, asker) for _ in range(RUNS)]
+        until = time.monotonic() + 3.0  # longer than anyone waits for a connection
+        while time.monotonic() < until:
+            other.call("ListInsights", pb.ListInsightsRequest())
+        assert not any(one.done() for one in waiting)
+        running.execute("SELECT pg_advisory_unlock_all()")
+        for one in waiting:
+            one.result()

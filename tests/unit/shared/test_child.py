@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,11 @@ def test_a_program_that_is_not_there_ends_with_127_and_its_reason() -> None:
     assert code == NOT_FOUND
     assert "/nowhere/postgres" in said
     assert "No such file" in said
+
+
+def test_a_child_ignores_no_signal_that_python_does() -> None:
+    code = (-signal.SIGPIPE, "")
+    assert said_by("/bin/sh", "-c", "kill -PIPE $$; echo survived") == code
 
 
 def test_the_order_holds_nothing_secret() -> None:

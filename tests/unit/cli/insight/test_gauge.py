@@ -33,5 +33,5 @@ def test_on_a_terminal_it_is_a_bar_that_goes_away() -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_scripts_hear_nothing(terminal: bool) -> None:
+def test_scripts_hear_nothing(*, terminal: bool) -> None:
     assert said(terminal=terminal, silent=True) == ""

@@ -136,7 +136,7 @@ FROM app.event_hourly WHERE org_id = %(org)s AND hour >= %(since)s AND hour < %(
 _SELECT_FEATURE_TREND_OF_HOURS = f"""
 SELECT '', feature, (hour AT TIME ZONE %(zone)s::text)::date, sum(events)::bigint
 FROM app.event_hourly WHERE org_id = %(org)s AND hour >= %(since)s AND hour < %(until)s
-  AND {_USES} AND feature = ANY(%(features)s::text[])
+  AND ({_USES} OR {_ABANDONMENTS}) AND feature = ANY(%(features)s::text[])
 GROUP BY 2, 3
 """  # noqa: S608
 _SELECT_TREND = {
@@ -150,7 +150,7 @@ _SELECT_TREND = {
         """,
 }
 _SELECT_FEATURE_TREND = """
-SELECT subject_id, feature, day, used FROM app.feature_day WHERE org_id = %(org)s
+SELECT subject_id, feature, day, used + abandoned FROM app.feature_day WHERE org_id = %(org)s
   AND subject_kind = %(kind)s AND subject_id = ANY(%(subjects)s::text[])
   AND feature = ANY(%(features)s::text[]) AND day >= %(first)s AND day <= %(last)s
 """

@@ -112,6 +112,11 @@ FROM jobs.procrastinate_jobs j JOIN jobs.procrastinate_events e ON e.job_id = j.
 WHERE j.status = 'failed' AND e.type = 'failed' AND j.args ? 'org_id' GROUP BY 1
 """
 
+_SELECT_RUNNING = """
+SELECT (args ->> 'org_id')::uuid FROM jobs.procrastinate_jobs
+WHERE status = 'doing' AND args ? 'org_id'
+"""
+
 _DELETE_FORGOTTEN = """
 DELETE FROM jobs.procrastinate_jobs j WHERE j.status = 'failed' AND NOT EXISTS (
   SELECT FROM jobs.procrastinate_events e
@@ -193,6 +198,11 @@ async def select_standings(raw: RawConnection) -> list[Standing]:
     """How every organisation stands, by the maintenance login."""
     rows = await (await raw.execute(_SELECT_STANDINGS)).fetchall()
     return [Standing(*row) for row in rows]
+
+
+async def select_running(raw: RawConnection) -> set[UUID]:
+    """The organisations whose run is in hand."""
+    return {row[0] async for row in await raw.execute(_SELECT_RUNNING)}
 
 
 async def select_end(raw: RawConnection) -> int:

@@ -163,7 +163,7 @@ class Finding:
     would_change: str
     trend: Sequence[int] = ()
     """Filled in by the use case, of subjects that have findings: what each did on 28 days, the
-    oldest first; events, or uses of the feature."""
+    oldest first; events, or starts of the feature."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,3 +125,14 @@ async def test_a_run_of_an_organisation_that_was_deleted_does_nothing(
     database.execute("DELETE FROM app.organisations WHERE org_id = %s", organisation.org_id)
     assert await run(own, organisation.org_id, Cause.SCHEDULE) is None
     assert database.execute("SELECT 1 FROM app.insight_runs") == []
+
+
+async def test_the_schedule_passes_by_who_has_a_run_in_hand(
+    own: Database, across: Database, database: MigratedDatabase, organisation: Organisation
+) -> None:
+    assert await schedule(own, across, HOUR) == 1
+    database.execute("UPDATE jobs.procrastinate_jobs SET status = 'doing'")
+    assert await schedule(own, across, HOUR) == 0
+    database.execute("DELETE FROM jobs.procrastinate_jobs")
+    assert await schedule(own, across, HOUR) == 1
+    assert list(await queued(own)) == [organisation.org_id]

@@ -83,8 +83,6 @@ def _definition(sent: pb.EventType) -> Definition:
         raise InvalidField.of(
             "event_type.default_impact", "must be one of IMPACT_LOW, IMPACT_MEDIUM, IMPACT_HIGH"
         )
-    if "\0" in sent.description:
-        raise InvalidField.of("event_type.description", "may not hold the character U+0000")
     return Definition(
         name=sent.name,
         description=sent.description,

@@ -9,17 +9,21 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     DateTime,
     Select,
+    Uuid,
     and_,
     case,
+    cast,
     func,
     insert,
     literal,
     not_,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -102,10 +106,17 @@ async def select_newest_run(connection: AsyncConnection, org_id: UUID) -> dateti
 async def select_insights_by_id(
     connection: AsyncConnection, org_id: UUID, insight_ids: Sequence[UUID], *, lock: bool = False
 ) -> dict[UUID, Insight]:
-    """The insights of these ids; `lock` holds them until the transaction ends."""
-    query = select(insights).where(_I.org_id == org_id, _I.insight_id.in_(insight_ids))
-    query = query.order_by(_I.insight_id)
-    found = await _insights(connection, query.with_for_update() if lock else query)
+    """The insights of these ids; `lock` holds them, by id, until the transaction ends.
+
+    LATERAL with LIMIT: a planner that knows nothing yet of what this run has written would read all
+    insights of the organisation each time.
+    """
+    keys = func.unnest(cast(sorted(insight_ids), ARRAY(Uuid))).table_valued("insight_id")
+    keys = keys.render_derived()
+    one = select(insights).where(_I.org_id == org_id, _I.insight_id == keys.c.insight_id).limit(1)
+    by_key = (one.with_for_update() if lock else one).lateral("one")
+    query = select(by_key).select_from(keys.join(by_key, true()))
+    found = await _insights(connection, query)
     return {one.insight_id: one for one in found if one.insight_id is not None}
 
 

@@ -180,7 +180,7 @@ def test_a_time_outside_of_the_calendar_is_refused(backend: Caller) -> None:
         assert list(found.violations) == ["refuse_from"]
 
 
-@pytest.mark.parametrize("name", ["sign_up", "Sign Up", "a\0", "é"])
+@pytest.mark.parametrize("name", ["sign_up", "Sign Up", "a\1", "é"])
 def test_a_type_that_is_not_there_is_not_found_whatever_it_is_called(
     backend: Caller, name: str
 ) -> None:
@@ -190,6 +190,13 @@ def test_a_type_that_is_not_there_is_not_found_whatever_it_is_called(
         assert found.metadata == {"resource": "event_type"}
     missing = pb.EventType(name="sign_up", etag="etag")
     assert refused(update, backend, missing).code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_text_that_cannot_be_kept_is_refused_by_its_field(backend: Caller) -> None:
+    for act, arguments in ((get, ("a\0",)), (deprecate, ("a\0", "etag"))):
+        found = refused(act, backend, *arguments)
+        assert found.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert found.violations == {"name": "may not hold the character U+0000"}
 
 
 def test_another_organisation_sees_and_changes_nothing(

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import orjson
 import psycopg
@@ -95,6 +96,8 @@ class Database:
             reset=_reset,
             close_returns=True,  # SQLAlchemy closes what it was lent: it goes back to the pool
         )
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._long_work = asyncio.Semaphore(max(1, size // 2))
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+psycopg://",
             async_creator=self._pool.getconn,
@@ -115,6 +118,15 @@ class Database:
         """Return when the database answers; raise psycopg.Error, or TimeoutError, else."""
         async with self._pool.connection(timeout=1.0) as raw, asyncio.timeout(_PING_SECONDS):
             await raw.execute("SELECT 1")
+
+    @asynccontextmanager
+    async def turn(self, org_id: UUID) -> AsyncIterator[None]:
+        """Long work for an organisation, one piece at a time, of all together few at once.
+
+        Who waits here waits without a connection, and half of them stay for short work.
+        """
+        async with self._turns.setdefault(org_id, asyncio.Lock()), self._long_work:
+            yield
 
     async def purge(self) -> None:
         """Replace connections that broke, all at once: after a restart of Postgres all did."""

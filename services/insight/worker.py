@@ -69,7 +69,7 @@ class Worker:
         self._url = _given(settings.insight.database_url, "INSIGHT")
         self._maintenance_url = _given(settings.logins.maintenance_database_url, "MAINTENANCE")
         self._database = Database(
-            self._url, application_name="insight-worker", size=own.runs_at_once + 4
+            self._url, application_name="insight-worker", size=2 * own.runs_at_once + 4
         )
         self._across = Database(
             self._maintenance_url, application_name="insight-worker-across", size=2

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
-from weakref import WeakValueDictionary
 
 from services.insight.detection import usecases as detection
 from services.insight.detection.rules.vocabulary import Finding, InsightType, Shortfall
@@ -34,10 +33,6 @@ _IN_HAND = 20_000
 """Findings in memory; who has more writes early."""
 
 _NONE = UUID(int=0)
-
-_TURNS: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
-"""Of each organisation. Only who is first waits for other processes, and so with a connection:
-were it everyone, the runs of one organisation would take all connections from the others."""
 
 
 async def generate_insights(
@@ -60,7 +55,7 @@ async def generate(
     if wanted.as_of is not None:
         life.check_as_of(wanted.as_of, datetime.now(UTC))
     complete = await _wait_until_folded(database, tenant, patience)
-    turn = _TURNS.setdefault(tenant.org_id, asyncio.Lock())
+    turn = database.turn(tenant.org_id)  # only who is first waits for other processes
     async with turn, database.tenant_transaction(tenant) as transaction:
         run = await _begin(transaction, tenant.org_id, wanted, complete=complete)
         async for seen in detection.look(transaction.raw, run.look):

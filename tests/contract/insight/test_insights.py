@@ -194,15 +194,13 @@ def test_a_run_for_a_time_gone_by_is_computed_and_not_kept(backend: Caller, aske
     assert {one.last_seen_at.ToDatetime(UTC) for one in listed} == {NOON}
 
 
-@pytest.mark.parametrize(
-    "as_of", [datetime.now(UTC) + timedelta(minutes=5), datetime(1999, 12, 31, tzinfo=UTC)]
-)
-def test_a_time_that_cannot_be_looked_at_is_refused(asker: Asker, as_of: datetime) -> None:
-    request = pb.GenerateInsightsRequest()
-    request.as_of.FromDatetime(as_of)
-    told = refused(asker, "GenerateInsights", request)
-    assert told.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert set(told.violations) == {"as_of"}
+def test_a_time_that_cannot_be_looked_at_is_refused(asker: Asker) -> None:
+    for as_of in (datetime.now(UTC) + timedelta(minutes=5), datetime(1999, 12, 31, tzinfo=UTC)):
+        request = pb.GenerateInsightsRequest()
+        request.as_of.FromDatetime(as_of)
+        told = refused(asker, "GenerateInsights", request)
+        assert told.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert set(told.violations) == {"as_of"}
 
 
 def test_what_was_acknowledged_before_the_call_is_counted(backend: Caller, asker: Asker) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 import orjson
+import psycopg
 
 ContextFields = Callable[[], Mapping[str, object]]
 """What belongs on each line written now: the request id and the organisation, if any."""
@@ -38,12 +39,25 @@ def install(
     return handler
 
 
-class JsonLines(logging.Formatter):
-    """A record as one JSON object."""
+class Lines(logging.Formatter):
+    """What both forms of a line have in common."""
 
     def __init__(self, fields: ContextFields) -> None:
         super().__init__()
         self._fields = fields
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's
+        """The traceback without what Postgres says of the row: that is data of somebody."""
+        text = super().formatException(ei)
+        for error in _chain(ei[1]):
+            if isinstance(error, psycopg.Error):
+                for line in filter(str.strip, str(error).splitlines()[1:]):  # groups indent them
+                    text = text.replace(line, "…")
+        return text
+
+
+class JsonLines(Lines):
+    """A record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Time, level and message first, then what the call and the event add."""
@@ -60,12 +74,8 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-class TextLines(logging.Formatter):
+class TextLines(Lines):
     """The same for eyes."""
-
-    def __init__(self, fields: ContextFields) -> None:
-        super().__init__()
-        self._fields = fields
 
     def format(self, record: logging.LogRecord) -> str:
         """Time of day, level, message, then the rest as key=value."""
@@ -77,6 +87,20 @@ class TextLines(logging.Formatter):
         if record.exc_info:  # on a terminal a traceback may have its lines
             visible += "\n" + self.formatException(record.exc_info)
         return visible
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that led to it."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or one in seen:
+            continue
+        seen.append(one)
+        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        waiting += [one.__cause__, one.__context__, *inner]
+        yield one
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.event_ingest.sessions.usecases import Follower
-from services.event_ingest.tail import queries, usecases
+from services.event_ingest.tail.usecases import COMMITS
 from shared.clock import SystemClock
 from shared.database import Database
 from shared.embedded import EmbeddedPostgres
@@ -81,15 +81,16 @@ async def test_an_idle_tail_and_an_idle_follower_pass_nothing_by(
         await follower.follow()  # finds nothing more, and does not ask again
         burned = burn(database)
         await follower.follow()
-        place = await usecases.read_place_of_now(writer, caller)
+        async with writer.tenant_transaction(caller.tenant) as transaction:
+            place = await COMMITS.select_place_of_now(transaction.connection, caller.org_id)
         kill_all_of_postgres(postgres)
         await postgres.restart()
         for login in logins:
             await login.purge()
         await store(writer, organisation, [event_at(datetime.now(UTC), user_id="mia")])
         async with writer.tenant_transaction(caller.tenant) as transaction:
-            batches, _ = await queries.select_log(
-                transaction.connection, organisation.org_id, place.position, 10
+            batches, _ = await COMMITS.select_batches(
+                transaction.connection, organisation.org_id, place.position
             )
         [(position, _)] = batches
         for _ in range(3):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.event_ingest.sessions.usecases import Follower
-from services.event_ingest.tail import queries
+from services.event_ingest.tail.usecases import COMMITS
 from shared.clock import SystemClock
 from shared.database import Database
 from shared.embedded import EmbeddedPostgres, binaries
@@ -86,7 +86,7 @@ async def followed(writer: Database, organisation: Organisation, after: int) -> 
     """The ids that a tail sends which stood there."""
     async with writer.tenant_transaction(organisation.tenant()) as transaction:
         org_id = organisation.org_id
-        batches, _ = await queries.select_log(transaction.connection, org_id, after, 100)
+        batches, _ = await COMMITS.select_batches(transaction.connection, org_id, after, 100)
     return [str(event_id) for _, event_ids in batches for event_id in event_ids]
 
 

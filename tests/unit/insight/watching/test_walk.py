@@ -5,7 +5,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.insight.watching.rules import CHUNK, Place, walk
+from services.insight.watching.rules import latest
+from shared.following import CHUNK, Place, walk
 
 IDS = [UUID(int=number) for number in range(30)]
 
@@ -18,21 +19,21 @@ def test_walking_on_meets_the_last_change_of_every_insight_and_ends(
     place, met = Place(0), []
     for _ in range(sum(map(len, commits)) // CHUNK + 2):
         rest = [one for one in changes if one[0] > place.position]
-        steps = walk(rest, place)
+        steps = latest(walk(rest, place))
         assert len({insight_id for insight_id, _ in steps}) == len(steps)
         met += [insight_id for insight_id, _ in steps]
         place = steps[-1][1] if steps else place
     assert place == Place(10 * len(commits))
     assert set(met) == {insight_id for ids in commits for insight_id in ids}
     flat = [insight_id for ids in commits for insight_id in ids]
-    latest = {insight_id: index for index, insight_id in enumerate(flat)}
+    last = {insight_id: index for index, insight_id in enumerate(flat)}
     last_met = {insight_id: index for index, insight_id in enumerate(met)}
-    assert sorted(latest, key=latest.__getitem__) == sorted(last_met, key=last_met.__getitem__)
+    assert sorted(last, key=last.__getitem__) == sorted(last_met, key=last_met.__getitem__)
 
 
 def test_a_large_commit_is_walked_in_pieces() -> None:
     many = [UUID(int=number) for number in range(CHUNK + 1)]
-    steps = walk([(7, many)], Place(3))
+    steps = latest(walk([(7, many)], Place(3)))
     assert [one for one, _ in steps] == many[:CHUNK]
     assert steps[-1][1] == Place(3, CHUNK)
-    assert walk([(7, many)], steps[-1][1]) == [(many[-1], Place(7))]
+    assert latest(walk([(7, many)], steps[-1][1])) == [(many[-1], Place(7))]

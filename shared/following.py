@@ -1,0 +1,189 @@
+"""Following a log in the order of commits, as a stream that can be resumed: places, tokens, pace.
+
+A log is a table in which each transaction leaves one row: its position, and the ids of what it
+wrote. The services' streams differ in what they show of an id; all else is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Table, func, select
+
+from shared.errors import ResumeTokenExpired, StreamLifeEnded
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from shared.database import Database
+    from shared.rpc.call import Call
+    from shared.rpc.page_token import PageTokens
+
+KEPT = timedelta(hours=72)
+"""How far back a stream can be resumed; logs are kept a little longer."""
+
+CHUNK = 200
+"""Ids that are looked at in one go."""
+
+ROWS = 20
+"""Rows of a log that are read in one go."""
+
+_GRACE = timedelta(hours=1)
+"""Who is told the oldest place has so long to go there."""
+
+_LOOK_EVERY_SECONDS = 0.25
+_SIGN_OF_LIFE_SECONDS = 5.0
+_HORIZON = func.app.log_horizon()
+
+Shown = TypeVar("Shown")
+
+Batch = tuple[int, Sequence[UUID]]
+"""What one transaction left: its position, and the ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stream stands: all up to `position` is sent, and `offset` ids of what follows."""
+
+    position: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece(Generic[Shown]):
+    """What to send next, each with the place after it, and the place after all of it."""
+
+    shown: Sequence[tuple[Shown, Place]]
+    after: Place
+    more: bool
+    logged_at: datetime
+    """Nothing that follows was written long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log, by its table and the name of the column that holds the ids."""
+
+    table: Table
+    ids: str
+
+    async def select_batches(
+        self, connection: AsyncConnection, org_id: UUID, after: int, limit: int = ROWS
+    ) -> tuple[Sequence[Batch], datetime]:
+        """Committed rows after a position, oldest first, and when the first was written, else now.
+
+        A transaction that still runs holds the horizon back: what it commits must not be passed by.
+        """
+        log = self.table.c
+        query = (
+            select(log.position, log[self.ids], log.logged_at)
+            .where(log.org_id == org_id, log.position > after, log.position < _HORIZON)
+            .order_by(log.position)
+            .limit(limit)
+        )
+        rows = (await connection.execute(query)).all()
+        return [(row[0], row[1]) for row in rows], rows[0][2] if rows else datetime.now(UTC)
+
+    async def select_place_of_now(self, connection: AsyncConnection, org_id: UUID) -> Place:
+        """The place after the last row that no earlier one can follow."""
+        log = self.table.c
+        query = select(func.max(log.position)).where(log.org_id == org_id, log.position < _HORIZON)
+        return Place((await connection.execute(query)).scalar_one_or_none() or 0)
+
+    async def select_oldest_place(
+        self, connection: AsyncConnection, org_id: UUID, since: datetime
+    ) -> Place:
+        """The place before the oldest row that was written since then, else that of now."""
+        log = self.table.c
+        query = select(func.min(log.position)).where(log.org_id == org_id, log.logged_at >= since)
+        oldest: int | None = (await connection.execute(query)).scalar_one_or_none()
+        if oldest is None:
+            return await self.select_place_of_now(connection, org_id)
+        return Place(oldest - 1)
+
+
+def walk(batches: Sequence[Batch], place: Place) -> list[tuple[UUID, Place]]:
+    """Up to CHUNK ids of the log after a place, each with the place after it."""
+    steps: list[tuple[UUID, Place]] = []
+    offset, before = place.offset, place.position
+    for position, ids in batches:
+        for index in range(offset, len(ids)):
+            last = index == len(ids) - 1
+            steps.append((ids[index], Place(position) if last else Place(before, index + 1)))
+            if len(steps) == CHUNK:
+                return steps
+        before, offset = position, 0
+    return steps
+
+
+def has_more(batches: Sequence[Batch], after: Place) -> bool:
+    """Whether something follows these rows, or what was not yet looked at of them."""
+    return bool(batches) and (after.position < batches[-1][0] or len(batches) == ROWS)
+
+
+AnyPiece = TypeVar("AnyPiece", bound=Piece)  # type: ignore[type-arg]
+
+
+async def follow(
+    read: Callable[[Place], Awaitable[AnyPiece]], place: Place, stopping: asyncio.Event
+) -> AsyncIterator[AnyPiece]:
+    """Pieces as they are committed, an empty one at once and every few seconds as a sign of life.
+
+    Raises StreamLifeEnded when the service stops.
+    """
+    said_at = 0.0
+    while not stopping.is_set():
+        piece = await read(place)
+        place = piece.after
+        if piece.shown or time.monotonic() - said_at > _SIGN_OF_LIFE_SECONDS:
+            yield piece
+            said_at = time.monotonic()
+        if not piece.more:
+            await _pause(stopping)
+    raise StreamLifeEnded
+
+
+async def _pause(stopping: asyncio.Event) -> None:
+    """Wait for the next look, or for the end of the service."""
+    try:
+        await asyncio.wait_for(stopping.wait(), _LOOK_EVERY_SECONDS)
+    except TimeoutError:
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """The resume tokens of one stream: a place, and since when the log is needed to go on there."""
+
+    database: Database
+    log: Log
+    tokens: PageTokens
+
+    async def start(self, call: Call, request: Message, resume_token: str) -> Place:
+        """Where the stream begins. Raises InvalidPageToken, ResumeTokenExpired."""
+        token = self.tokens.open(call, request, resume_token)
+        org_id, tenant = call.identity.org_id, call.identity.tenant
+        if token is None:
+            async with self.database.tenant_transaction(tenant) as transaction:
+                return await self.log.select_place_of_now(transaction.connection, org_id)
+        place, logged_at = Place(token[0], token[1]), datetime.fromtimestamp(token[2], UTC)
+        now = datetime.now(UTC)
+        if now - logged_at > KEPT:
+            async with self.database.tenant_transaction(tenant) as transaction:
+                connection = transaction.connection
+                oldest = await self.log.select_oldest_place(connection, org_id, now - KEPT)
+            since = now - KEPT + _GRACE
+            raise ResumeTokenExpired(oldest=self.token(call, request, oldest, since))
+        return place
+
+    def token(self, call: Call, request: Message, place: Place, logged_at: datetime) -> str:
+        """What resumes the stream at a place, before which nothing was written long ago."""
+        held = (place.position, place.offset, int(logged_at.timestamp()))
+        return self.tokens.seal(call, request, held)

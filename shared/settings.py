@@ -66,7 +66,6 @@ class LoginSettings(Section):
     maintenance_database_url: str | None = setting(
         None, "As the login of retention and other work across organisations.", secret=True
     )
-    journey_database_url: str | None = setting(None, "As the service journey.", secret=True)
     pricing_database_url: str | None = setting(None, "As the service pricing.", secret=True)
     bi_database_url: str | None = setting(None, "As the login that only reads.", secret=True)
 
@@ -182,7 +181,12 @@ class CommandLineSettings(Section):
         "Where event-ingest is. Unset: what runs on the data directory, else its documented port "
         "on this machine.",
     )
-    insight_address: str | None = setting(None, "Where insight is; unset: likewise.")
+    insight_address: str | None = setting(
+        None,
+        "Where insight is; unset: likewise. journey calls it there too; `footfall up` tells it the "
+        "address.",
+    )
+    journey_address: str | None = setting(None, "Where journey is; unset: likewise.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +303,45 @@ class InsightWorkerSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class JourneySettings(Section):
+    """The service journey."""
+
+    prefix: ClassVar[str] = "JOURNEY_"
+
+    port: int = setting(50053, "Port for gRPC; 0 takes any free one.", at_least=0, at_most=65535)
+    metrics_port: int = setting(
+        51053, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
+    )
+    database_url: str | None = setting(
+        None, "URL of the database as the service's own login.", secret=True
+    )
+    pool_size: int = setting(8, "Connections to the database, per process.", at_least=2)
+    insight_budget_ms: int = setting(
+        50,
+        "How long GetNextBestAction waits for insight when journey has no signals of the client.",
+        at_least=1,
+        at_most=5000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyWorkerSettings(Section):
+    """The worker of journey: what changes as time passes, and signals from insight."""
+
+    prefix: ClassVar[str] = "JOURNEY_WORKER_"
+
+    metrics_port: int = setting(
+        51063, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
+    )
+    signals_minutes: int = setting(
+        15,
+        "So often the signals of all clients are fetched from insight.",
+        at_least=1,
+        at_most=1440,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings(Section):
     """All of them."""
 
@@ -316,3 +359,5 @@ class Settings(Section):
     insight: InsightSettings = field(default_factory=InsightSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     insight_worker: InsightWorkerSettings = field(default_factory=InsightWorkerSettings)
+    journey: JourneySettings = field(default_factory=JourneySettings)
+    journey_worker: JourneyWorkerSettings = field(default_factory=JourneyWorkerSettings)

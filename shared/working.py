@@ -47,7 +47,18 @@ async def over_and_over(step: Step, *databases: Database) -> None:
             if failures:
                 _LOG.info("goes on", extra={"step": step.__name__})
             failures = 0
+        _end_if_told()
         await asyncio.sleep(pause)
+
+
+def _end_if_told() -> None:
+    """A wait for a connection that comes in the same moment swallows the cancellation.
+
+    It is `asyncio.wait_for` of Python 3.11 that does; the task still knows of it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _say(step: Step, error: Exception) -> None:

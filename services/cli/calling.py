@@ -21,7 +21,7 @@ from services.cli.environment import environment
 from services.cli.state import published
 from shared.data_dir import DataDir
 from shared.refusal import StartRefused
-from shared.settings import EventIngestSettings, InsightSettings, Settings
+from shared.settings import EventIngestSettings, InsightSettings, JourneySettings, Settings
 from shared.settings_source import load
 
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -48,6 +48,11 @@ SERVICES: Mapping[str, Where] = {
         "insight", "FOOTFALL_INSIGHT_ADDRESS", InsightSettings().port,
         lambda settings: settings.command_line.insight_address,
         lambda settings: settings.insight.port,
+    ),
+    "journey": Where(
+        "journey", "FOOTFALL_JOURNEY_ADDRESS", JourneySettings().port,
+        lambda settings: settings.command_line.journey_address,
+        lambda settings: settings.journey.port,
     ),
 }  # fmt: skip
 

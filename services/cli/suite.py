@@ -11,6 +11,8 @@ from shared.settings import (
     EventIngestWorkerSettings,
     InsightSettings,
     InsightWorkerSettings,
+    JourneySettings,
+    JourneyWorkerSettings,
 )
 
 
@@ -28,6 +30,8 @@ class Program:
     """The service it belongs to, where that is another: chosen and left out with it."""
     scheme: str = ""
     """What stands before its address: services of HTTP say so, gRPC needs nothing."""
+    calls: tuple[str, ...] = ()
+    """The services that it calls, and whose addresses it gets."""
 
     @property
     def service(self) -> str:
@@ -38,16 +42,25 @@ class Program:
         """What the names of its variables begin with."""
         return f"FOOTFALL_{self.name.upper()}"
 
+    @property
+    def address_variable(self) -> str:
+        """Where those that call it learn its address."""
+        return f"{self.prefix}_ADDRESS"
+
     def ports(self) -> Mapping[str, int]:
         """The variables of its ports, with their documented defaults."""
         ports = {f"{self.prefix}_PORT": self.port, f"{self.prefix}_METRICS_PORT": self.metrics_port}
         return {variable: port for variable, port in ports.items() if port is not None}
 
 
-def _service(name: str, defaults: EventIngestSettings | InsightSettings) -> Program:
+def _service(
+    name: str,
+    defaults: EventIngestSettings | InsightSettings | JourneySettings,
+    calls: tuple[str, ...] = (),
+) -> Program:
     """A service with the ports that its settings document."""
     module, login = f"services.{name}", f"footfall_{name}"
-    return Program(name, module, (login,), defaults.port, defaults.metrics_port)
+    return Program(name, module, (login,), defaults.port, defaults.metrics_port, calls=calls)
 
 
 SUITE: Sequence[Program] = (
@@ -61,6 +74,11 @@ SUITE: Sequence[Program] = (
     Program(
         "insight_worker", "services.insight.worker", ("footfall_insight", "footfall_maintenance"),
         metrics_port=InsightWorkerSettings().metrics_port, part_of="insight",
+    ),
+    _service("journey", JourneySettings(), calls=("insight",)),
+    Program(
+        "journey_worker", "services.journey.worker", ("footfall_journey", "footfall_maintenance"),
+        metrics_port=JourneyWorkerSettings().metrics_port, part_of="journey", calls=("insight",),
     ),
 )  # fmt: skip
 

@@ -73,8 +73,8 @@ class Supervisor:
         self._administrator_url = await self._database()
         self.notice("bringing the schema up to date")
         await self._migrate()
+        ports = {each.name: await self._ports.of(each.ports()) for each in self.wish.programs}
         for program in self.wish.programs:
-            ports = await self._ports.of(program.ports())
             environment = self._environment(program, ports)
             self._running.append(Running(program, environment, data_dir, self._door))
         self.notice("starting the services")
@@ -118,8 +118,14 @@ class Supervisor:
             whose = "embedded Postgres" if self._postgres else f"database of {_ADMINISTRATOR_URL}"
             raise StartRefused(f"The {whose} does not answer: {error}") from error
 
-    def _environment(self, program: Program, ports: Mapping[str, int]) -> Mapping[str, str]:
-        """Ours without the administrator's credential, with the program's own URLs and ports."""
+    def _environment(
+        self, program: Program, ports: Mapping[str, Mapping[str, int]]
+    ) -> Mapping[str, str]:
+        """Ours without the administrator's credential, with the program's own URLs and ports.
+
+        Where others are that it calls, it is told unless the operator did: under TLS they are
+        called by a name of their certificate.
+        """
         urls = {
             login.variable: logins.url(
                 login, self._administrator_url, self.wish.data_dir, self.wish.environ
@@ -130,11 +136,22 @@ class Supervisor:
         inherited = {k: v for k, v in self.wish.environ.items() if k != _ADMINISTRATOR_URL}
         return {
             "FOOTFALL_REFLECTION": "true",
+            **self._addresses(program, ports),
             **inherited,
             "PYTHONUNBUFFERED": "1",
             "FOOTFALL_DATA_DIR": str(self.wish.data_dir.root),
             **urls,
-            **{variable: str(port) for variable, port in ports.items()},
+            **{variable: str(port) for variable, port in ports[program.name].items()},
+        }
+
+    def _addresses(
+        self, program: Program, ports: Mapping[str, Mapping[str, int]]
+    ) -> Mapping[str, str]:
+        """Where those serve that it calls, if they run here."""
+        called = [each for each in self.wish.programs if each.name in program.calls]
+        return {
+            each.address_variable: f"{self._door.host}:{ports[each.name][f'{each.prefix}_PORT']}"
+            for each in called
         }
 
     async def _require_serving(self, running: Running) -> None:

@@ -55,6 +55,26 @@ _BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "GetDetectorSettings": _NOT_MEMBERS,
         "UpdateDetectorSettings": _ADMINISTRATORS,
     },
+    "footfall.journey.v1.JourneyService": {
+        "UpsertClient": _EVERYONE,
+        "GetClient": _EVERYONE,
+        "ListClients": _EVERYONE,
+        "DeleteClient": _EVERYONE,
+        "TrackJourneyEvent": _EVERYONE,
+        "TrackJourneyEvents": _EVERYONE,
+        "GetClientJourney": _EVERYONE,
+        "CalculateJourneyScore": _EVERYONE,
+        "GetNextBestAction": _EVERYONE,
+        "RecordActionOutcome": _EVERYONE,
+        "GetActionReport": _EVERYONE,
+        "ListHighRiskClients": _EVERYONE,
+        "ListUpsellCandidates": _EVERYONE,
+        "GetStageFunnel": _EVERYONE,
+        "PredictStage": _EVERYONE,
+        "WatchJourneys": _EVERYONE,
+        "GetJourneySettings": _EVERYONE,
+        "UpdateJourneySettings": _ADMINISTRATORS,
+    },
 }
 
 PERMITTED: Mapping[str, frozenset[Role]] = {

@@ -8,12 +8,14 @@ from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
 from footfall.events.v1 import event_ingest_pb2, event_types_pb2
 from footfall.insights.v1 import insight_service_pb2
+from footfall.journey.v1 import journey_service_pb2
 from footfall.options.v1 import options_pb2
 
 _CONTRACT: Iterable[FileDescriptor] = (
     event_ingest_pb2.DESCRIPTOR,
     event_types_pb2.DESCRIPTOR,
     insight_service_pb2.DESCRIPTOR,
+    journey_service_pb2.DESCRIPTOR,
 )
 
 

@@ -50,7 +50,9 @@ _SELECT_HOME = "SELECT app.log_cluster(), app.log_position() - pg_current_xact_i
 _SELECT_LAST = """
 SELECT greatest(
   (SELECT max(position) FROM app.event_log), (SELECT max(position) FROM app.session_cursors),
-  (SELECT max(position) FROM app.insight_changes), 0)
+  (SELECT max(position) FROM app.insight_changes),
+  (SELECT max(position) FROM app.journey_changes),
+  (SELECT max(position) FROM app.journey_cursors), 0)
 """
 
 _SELECT_NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.cli.suite import SUITE
+from services.cli.suite import SUITE, Program
 from shared.data_dir import DataDir
 from tests.postgres import scratch_data_dir
 from tests.ups import footfall, until_serving, up
 
 ALL = {program.name for program in SUITE}
 OF_EVENT_INGEST = {"event_ingest", "event_ingest_worker"}
-OF_INSIGHT = ALL - OF_EVENT_INGEST
+OF_INSIGHT = {"insight", "insight_worker"}
+OF_JOURNEY = ALL - OF_EVENT_INGEST - OF_INSIGHT
 
 
 @pytest.fixture
@@ -33,10 +37,19 @@ def test_all_of_it_starts_serves_and_is_known_to_status_and_doctor(data_dir: Dat
             assert (program.name in line) == (program.port is not None)
             if program.port is not None:
                 until_serving(line[program.name])
+            tells_where_those_are_that_it_calls(program, line)
         shown = footfall("services.cli", "status", "--data-dir", str(data_dir.root)).stdout
         assert {row.split()[0] for row in shown.splitlines()[1:]} == ALL | {"postgres"}
         until_the_doctor_finds_all_well(data_dir)
         assert running.end(signal.SIGTERM)[0] == 0
+
+
+def tells_where_those_are_that_it_calls(program: Program, line: Mapping[str, Any]) -> None:
+    """Their ports are any free ones here."""
+    if sys.platform == "linux":
+        environment = Path(f"/proc/{line['pids'][program.name]}/environ").read_text().split("\0")
+        for called in program.calls:
+            assert f"FOOTFALL_{called.upper()}_ADDRESS={line[called]}" in environment
 
 
 def until_the_doctor_finds_all_well(data_dir: DataDir) -> None:
@@ -54,7 +67,8 @@ def until_the_doctor_finds_all_well(data_dir: DataDir) -> None:
 
 
 @pytest.mark.parametrize(
-    ("only", "programs"), [("event-ingest", OF_EVENT_INGEST), ("insight", OF_INSIGHT)]
+    ("only", "programs"),
+    [("event-ingest", OF_EVENT_INGEST), ("insight", OF_INSIGHT), ("journey", OF_JOURNEY)],
 )
 def test_of_what_is_chosen_nothing_else_starts(
     data_dir: DataDir, only: str, programs: set[str]

@@ -329,7 +329,7 @@ def test_a_token_is_revoked_in_its_organisation(
                 "--scope",
                 "x",
             ),
-            "There are: customer_actions:read, customer_actions:write, detector_settings:read",
+            "There are: clients:read, clients:write, customer_actions:read, customer_actions:write",
         ),
         (("member", "set-role", "a", "--org", uuid4(), "--role", "owner"), "no organisation"),
     ],

@@ -45,7 +45,7 @@ def messages() -> Iterator[Descriptor]:
         yield message
 
 
-@pytest.mark.parametrize("proto", PROTOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("proto", PROTOS, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_a_proto_stays_within_its_budget(proto: Path) -> None:
     """The proto is the manual: past 400 lines nobody reads it. Cut it where its subject changes."""
     assert len(proto.read_text().splitlines()) <= PROTO_LINES

@@ -8,12 +8,13 @@ import pytest
 
 from footfall.events.v1 import event_ingest_pb2, event_types_pb2
 from footfall.insights.v1 import insight_service_pb2
+from footfall.journey.v1 import journey_service_pb2
 from shared.identity.identity import Role, weaker
 from shared.identity.roles import PERMITTED, MethodWithoutRoles, permitted_roles, require_roles
 
 CONTRACT = {
     f"/{service.full_name}/{method.name}"
-    for file in (event_ingest_pb2, event_types_pb2, insight_service_pb2)
+    for file in (event_ingest_pb2, event_types_pb2, insight_service_pb2, journey_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -33,7 +34,9 @@ NOT_FOR_MEMBERS = (
             "UpdateDetectorSettings",
         )
     ),
+    "/UpdateJourneySettings",
 )  # fmt: skip
+NOT_FOR_SERVICES = ("/UpdateDetectorSettings", "/UpdateJourneySettings")
 
 
 def test_the_table_holds_the_methods_of_the_contract_and_no_others() -> None:
@@ -51,7 +54,7 @@ def test_38_members_neither_replay_nor_change_types(path: str) -> None:
     """Test 38, with the methods that exist: who may only use cannot administrate."""
     assert (Role.MEMBER in permitted_roles(path)) is not path.endswith(NOT_FOR_MEMBERS)
     assert permitted_roles(path) >= {Role.OWNER, Role.ADMIN}
-    assert (Role.SERVICE in permitted_roles(path)) is not path.endswith("/UpdateDetectorSettings")
+    assert (Role.SERVICE in permitted_roles(path)) is not path.endswith(NOT_FOR_SERVICES)
 
 
 @pytest.mark.parametrize(("one", "other"), list(product(Role, Role)))

@@ -84,6 +84,29 @@ def test_an_enormous_token_is_refused_unread() -> None:
         TOKENS.open(call(), ListEventsRequest(), "A" * 10_000_000)
 
 
+def test_a_token_for_a_purpose_opens_for_it_and_for_nothing_else() -> None:
+    token = TOKENS.seal_for("journey.decision", ORG, b"payload")
+    assert TOKENS.open_for("journey.decision", ORG, token) == b"payload"
+    others = (
+        (TOKENS, "journey.other", ORG),
+        (TOKENS, "journey.decision", uuid4()),
+        (PageTokens(b"x" * 32), "journey.decision", ORG),
+    )
+    for tokens, purpose, org in others:
+        with pytest.raises(InvalidPageToken):
+            tokens.open_for(purpose, org, token)
+    with pytest.raises(InvalidPageToken):
+        TOKENS.open(call("journey.decision"), ListEventsRequest(), token)
+
+
+@given(st.integers(min_value=0, max_value=10_000), st.integers(min_value=1, max_value=255))
+def test_a_token_for_a_purpose_with_any_byte_changed_is_refused(place: int, change: int) -> None:
+    raw = bytearray(base64.urlsafe_b64decode(TOKENS.seal_for("purpose", ORG, b"payload")))
+    raw[place % len(raw)] ^= change
+    with pytest.raises(InvalidPageToken):
+        TOKENS.open_for("purpose", ORG, base64.urlsafe_b64encode(raw).decode())
+
+
 @pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (1000, 1000), (1001, 1000)])
 def test_page_sizes_are_made_to_fit(asked: int, given: int) -> None:
     assert page_size(asked) == given

@@ -5,8 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.insight.watching.rules import latest
-from shared.following import CHUNK, Place, walk
+from shared.following import CHUNK, Place, latest, walk
 
 IDS = [UUID(int=number) for number in range(30)]
 

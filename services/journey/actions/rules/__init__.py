@@ -1,0 +1,1 @@
+"""What may be done for a client, in which order, and what a decision is. Pure."""

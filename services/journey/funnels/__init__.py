@@ -1,0 +1,1 @@
+"""How many go from stage to stage and how long that takes; where a client goes next."""

@@ -1,0 +1,157 @@
+"""The SQL of where clients stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+import orjson
+
+from services.journey.journeys.queries.packing import (
+    to_instants,
+    to_jsonbs,
+    to_nullable_instants,
+)
+from services.journey.journeys.rules import stored
+from services.journey.journeys.rules.moments import from_micros, to_micros
+from services.journey.journeys.rules.progress import Kept, Progress, Shown, State
+from services.journey.journeys.rules.standing import Contact, Standing
+from services.journey.journeys.rules.vocabulary import (
+    Micros,
+    Norms,
+    Risk,
+    RiskLevel,
+    Signals,
+    Stage,
+)
+from shared.arrays import Doubles, Smallints, Texts
+from shared.database import RawConnection, Row
+
+# Whoever changes states locks them first, all in this order: nobody waits for each other.
+_LOCK = """
+SELECT client_id FROM app.client_states WHERE org_id = %s AND client_id = ANY(%s::text[])
+ORDER BY client_id FOR UPDATE
+"""
+
+_SELECT_KEPT = """
+SELECT c.client_id, c.created_at, c.ai_score, s.facts, g.feature_uses, g.feature_uses_p25,
+  g.measured_at, s.as_of, s.stage, s.risk_level, s.score, s.findings,
+  (SELECT n.project_p75_seconds FROM app.journey_norms AS n
+   WHERE n.org_id = %(org)s AND n.day <= %(day)s::date ORDER BY n.day DESC LIMIT 1)
+FROM app.clients AS c
+JOIN app.client_states AS s ON s.org_id = %(org)s AND s.client_id = c.client_id
+LEFT JOIN app.client_signals AS g ON g.org_id = %(org)s AND g.client_id = c.client_id
+WHERE c.org_id = %(org)s AND c.client_id = ANY(%(clients)s::text[])
+"""
+
+_UPDATE = """
+UPDATE app.client_states AS s SET facts = coalesce(n.facts, s.facts), stage = n.stage,
+  stage_since = n.stage_since, score = n.score, risk_level = n.risk_level, findings = n.findings,
+  last_event_at = n.last_event_at, as_of = n.as_of, next_check_at = n.next_check_at,
+  settings_version = %(version)s::integer
+FROM unnest(%(client)b::text[], %(facts)b::jsonb[], %(stage)b::smallint[],
+  %(since)b::timestamptz[], %(score)b::float8[], %(level)b::smallint[], %(findings)b::jsonb[],
+  %(last)b::timestamptz[], %(as_of)b::timestamptz[], %(next)b::timestamptz[])
+  AS n (client_id, facts, stage, stage_since, score, risk_level, findings, last_event_at, as_of,
+    next_check_at)
+WHERE s.org_id = %(org)s AND s.client_id = n.client_id
+"""
+
+_UPDATE_CONTACTS = """
+UPDATE app.client_states SET contacts = %s::jsonb WHERE org_id = %s AND client_id = %s
+"""
+
+_INSERT_CHANGE = """
+INSERT INTO app.journey_changes (org_id, client_ids) VALUES (%s::uuid, %s::text[])
+"""
+
+
+async def lock_states(raw: RawConnection, org_id: UUID, client_ids: Iterable[str]) -> set[str]:
+    """Which of these clients there are; nobody else changes or deletes them until the end."""
+    cursor = await raw.execute(_LOCK, (org_id, sorted(set(client_ids))))
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def select_kept(
+    raw: RawConnection, org_id: UUID, client_ids: Iterable[str], now: Micros
+) -> dict[str, Kept]:
+    """What is kept of these clients, by id; those that there are not are left out."""
+    day = from_micros(now).date()
+    values = {"org": org_id, "clients": list(client_ids), "day": day}
+    cursor = await raw.execute(_SELECT_KEPT, values, binary=True)
+    return {row[0]: _kept(row) for row in await cursor.fetchall()}
+
+
+async def select_standings(
+    raw: RawConnection, org_id: UUID, client_ids: Iterable[str], now: Micros
+) -> dict[str, Standing]:
+    """All that is known of these clients; facts hold until `pending_at`, if there is one."""
+    kept = await select_kept(raw, org_id, client_ids, now)
+    return {client_id: one.standing for client_id, one in kept.items()}
+
+
+async def update_states(
+    raw: RawConnection,
+    org_id: UUID,
+    states: Mapping[str, State],
+    progress: Mapping[str, Progress],
+    settings_version: int,
+) -> None:
+    """Where these clients stand, and the facts of those that made progress."""
+    after = list(states.values())
+    went = [progress.get(client_id) for client_id in states]
+    await raw.execute(
+        _UPDATE,
+        {
+            "org": org_id,
+            "version": settings_version,
+            "client": Texts(list(states)),
+            "facts": to_jsonbs(
+                [
+                    None if one is None else stored.to_facts(one.facts, one.pending_at)
+                    for one in went
+                ]
+            ),
+            "stage": Smallints([one.stage for one in after]),
+            "since": to_instants(one.stage_since for one in after),
+            "score": Doubles([one.score for one in after]),
+            "level": Smallints([one.level for one in after]),
+            "findings": to_jsonbs([stored.to_findings(one.findings) for one in after]),
+            "last": to_nullable_instants(one.last_event_at for one in after),
+            "as_of": to_instants(one.as_of for one in after),
+            "next": to_nullable_instants(one.next_check_at for one in after),
+        },
+    )
+
+
+async def update_contacts(
+    raw: RawConnection, org_id: UUID, client_id: str, contacts: Iterable[Contact]
+) -> None:
+    """The latest outcomes of actions for a client, the newest first."""
+    kept = orjson.dumps(stored.to_contacts(contacts)).decode()
+    await raw.execute(_UPDATE_CONTACTS, (kept, org_id, client_id))
+
+
+async def insert_change(raw: RawConnection, org_id: UUID, client_ids: Sequence[str]) -> None:
+    """Tell those who watch which clients changed; once in a transaction."""
+    await raw.execute(_INSERT_CHANGE, (org_id, list(client_ids)))
+
+
+def _kept(row: Row) -> Kept:
+    _, created_at, ai_score, facts, uses, p25, measured_at, as_of, *shown, p75 = row
+    known, pending_at = stored.from_facts(facts)
+    signals = None if measured_at is None else Signals(uses, p25, to_micros(measured_at))
+    standing = Standing(
+        created_at=to_micros(created_at),
+        facts=known,
+        ai_score=ai_score,
+        signals=signals,
+        norms=Norms(p75),
+        pending_at=pending_at,
+    )
+    return Kept(standing, to_micros(as_of), _shown(*shown))
+
+
+def _shown(stage: int, level: int, score: float, findings: list[dict[str, int]]) -> Shown:
+    risks = frozenset(Risk(one["risk"]) for one in findings)
+    return Stage(stage), RiskLevel(level), score, risks

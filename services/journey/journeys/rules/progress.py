@@ -1,0 +1,126 @@
+"""How facts and visits go on with new events, and where that leaves a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from services.journey.journeys.rules import facts as facts_of
+from services.journey.journeys.rules.facts import Facts
+from services.journey.journeys.rules.risks import next_change
+from services.journey.journeys.rules.score import score
+from services.journey.journeys.rules.settings import JourneySettings
+from services.journey.journeys.rules.standing import Standing
+from services.journey.journeys.rules.visits import Visit, visits
+from services.journey.journeys.rules.vocabulary import (
+    Finding,
+    Happening,
+    Micros,
+    Risk,
+    RiskLevel,
+    Stage,
+)
+
+Shown = tuple[Stage, RiskLevel, float, frozenset[Risk]]
+"""What a change of is told to those who watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a client before something happens."""
+
+    standing: Standing
+    as_of: Micros
+    """Facts hold the events up to here; time never goes back behind it."""
+    shown: Shown | None
+    """None for one that is new."""
+
+    def now(self, now: Micros) -> Micros:
+        """The time to go on with: clocks of two machines differ."""
+        return max(now, self.as_of)
+
+    def due(self, now: Micros) -> bool:
+        """Whether the time of an event has come that was told of ahead of it."""
+        pending_at = self.standing.pending_at
+        return pending_at is not None and pending_at <= self.now(now)
+
+    def at_its_end(self, event: Happening) -> bool:
+        """Whether an event comes after all that is in the facts."""
+        return self.standing.facts.precedes(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What new events make of a client: its facts, and what to do about its visits."""
+
+    facts: Facts
+    pending_at: Micros | None
+    visits: Sequence[Visit]
+    anew: bool
+    """The visits replace all that there were; else they follow them, and end the last."""
+
+    def of(self, standing: Standing) -> Standing:
+        """All that is known of the client with it."""
+        return replace(standing, facts=self.facts, pending_at=self.pending_at)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a client stands at a moment."""
+
+    stage: Stage
+    stage_since: Micros
+    score: float
+    level: RiskLevel
+    findings: tuple[Finding, ...]
+    last_event_at: Micros | None
+    as_of: Micros
+    next_check_at: Micros | None
+
+    @property
+    def shown(self) -> Shown:
+        """What a change of is told to those who watch."""
+        return self.stage, self.level, self.score, frozenset(one.risk for one in self.findings)
+
+
+def onwards(
+    standing: Standing, events: Iterable[Happening], now: Micros, pending_at: Micros | None = None
+) -> Progress:
+    """With events that all come after those in the facts; those after now have to wait.
+
+    `pending_at` is when the first of others occurs that have to wait too.
+    """
+    ordered = sorted(events, key=lambda event: event.key)
+    past = [event for event in ordered if event.occurred_at <= now]
+    waiting = [event.occurred_at for event in ordered[len(past) :]]
+    known = standing.facts
+    return Progress(
+        facts=reduce(facts_of.fold, past, known),
+        pending_at=min((*waiting, *(() if pending_at is None else (pending_at,))), default=None),
+        visits=visits(past, known.stage),
+        anew=False,
+    )
+
+
+def anew(events: Sequence[Happening], now: Micros) -> Progress:
+    """From all events of the client; those after now have to wait."""
+    past = [event for event in events if event.occurred_at <= now]
+    waiting = (event.occurred_at for event in events if event.occurred_at > now)
+    return Progress(facts_of.derive(past), min(waiting, default=None), visits(past), anew=True)
+
+
+def state_of(standing: Standing, settings: JourneySettings, now: Micros) -> State:
+    """Where the client stands now."""
+    scored = score(standing, settings, now)
+    moments = (next_change(standing, settings, now), standing.pending_at)
+    return State(
+        stage=standing.stage,
+        stage_since=standing.stage_since,
+        score=scored.score,
+        level=scored.level,
+        findings=scored.findings,
+        last_event_at=standing.facts.last_at,
+        as_of=now,
+        next_check_at=min((at for at in moments if at is not None), default=None),
+    )

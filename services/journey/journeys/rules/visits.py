@@ -1,0 +1,71 @@
+"""Visits: the times that a client spent in one stage without a break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.journey.journeys.rules.vocabulary import Happening, Micros, Stage
+
+_ONWARDS = {stage: Stage(stage + 1) for stage in Stage if stage < Stage.UPSELL_CANDIDATE}
+_ALSO_USUAL = frozenset(
+    {
+        (Stage.LEAD, Stage.ONBOARDING),
+        (Stage.AWAITING_FEEDBACK, Stage.ACTIVE_PROJECT),
+        (Stage.BILLING, Stage.ACTIVE_PROJECT),
+        (Stage.RETENTION, Stage.ACTIVE_PROJECT),
+        (Stage.RETENTION, Stage.BILLING),
+        (Stage.UPSELL_CANDIDATE, Stage.ACTIVE_PROJECT),
+        (Stage.UPSELL_CANDIDATE, Stage.BILLING),
+        (Stage.UPSELL_CANDIDATE, Stage.RETENTION),
+        (Stage.CHURN_RISK, Stage.RETENTION),
+        (Stage.CHURN_RISK, Stage.ACTIVE_PROJECT),
+    }
+)
+"""Rounds of feedback, the next project, the next invoice, and who was won back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A time in one stage; it ends with the visit to the next."""
+
+    stage: Stage
+    entered_at: Micros
+    event_id: UUID
+    unusual: bool
+    left_at: Micros | None = None
+    next_stage: Stage | None = None
+
+
+def usual(before: Stage | None, after: Stage) -> bool:
+    """Whether clients usually go there: on by one, to churn_risk, or as the list says.
+
+    The first stage may be any.
+    """
+    if before is None or after in (before, Stage.CHURN_RISK):
+        return True
+    return _ONWARDS.get(before) == after or (before, after) in _ALSO_USUAL
+
+
+def visits(events: Iterable[Happening], coming_from: Stage | None = None) -> list[Visit]:
+    """The visits that these events, in any order, make; the oldest first.
+
+    `coming_from` is the stage that the client is in before them, None when it was in none.
+    """
+    found: list[Visit] = []
+    for event in sorted(events, key=lambda one: one.key):
+        before = found[-1].stage if found else coming_from
+        if event.stage is None or event.stage == before:
+            continue
+        if found:
+            found[-1] = ended(found[-1], event.occurred_at, event.stage)
+        found.append(
+            Visit(event.stage, event.occurred_at, event.event_id, not usual(before, event.stage))
+        )
+    return found
+
+
+def ended(visit: Visit, at: Micros, stage: Stage) -> Visit:
+    """The visit, ended by a move to the next stage."""
+    return Visit(visit.stage, visit.entered_at, visit.event_id, visit.unusual, at, stage)

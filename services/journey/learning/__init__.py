@@ -1,0 +1,1 @@
+"""What came of actions, what is learnt from it, and how much that adds over the rules."""

@@ -1,0 +1,5 @@
+"""Asking insight about one client, and about all of them."""
+
+from services.journey.signals.usecases.asking import Signalling
+
+__all__ = ["Signalling"]

@@ -1,0 +1,85 @@
+"""The call for a client of whom journey has no signals yet: short, shared and never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextvars import copy_context
+from dataclasses import replace
+from datetime import datetime
+
+from services.journey.insight import Asking
+from services.journey.journeys.rules.vocabulary import Signals
+from services.journey.parts import Parts
+from services.journey.signals.errors import InsightFails, InsightRefuses
+from services.journey.signals.rules import Answers, Breaker, Key, Ticket, Turn, waiting_seconds
+from shared.identity.identity import Identity
+from shared.rpc.call import current_call
+
+_LOG = logging.getLogger("footfall.signals")
+
+
+class Signalling:
+    """Asks within the budget and behind a breaker; one for the process, whose callers share it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._insight = Asking(parts.insight)
+        self._budget = parts.insight_budget_seconds
+        self._breaker = Breaker()
+        self._answers = Answers()
+        self._asked: dict[Key, asyncio.Task[Signals | None]] = {}
+
+    async def ask(self, caller: Identity, client_id: str, now: datetime) -> Signals | None:
+        """What insight knows of the client; None when it does not say so in time. Never raises.
+
+        Who asks for the same client at once shares one call. It is nobody's in particular: a
+        caller that has less time, or goes away, takes nothing from the others.
+        """
+        key = caller.org_id, client_id
+        if (known := self._answers.get(key, time.monotonic())) is not None:
+            return known
+        asked = self._asked.get(key) or self._begin(key, caller.actor, now)
+        if asked is None:
+            return None
+        call = current_call.get()
+        seconds = waiting_seconds(self._budget, None if call is None else call.remaining())
+        done, _ = await asyncio.wait((asked,), timeout=seconds)
+        return asked.result() if done and not asked.cancelled() else None
+
+    def _begin(self, key: Key, act: str, now: datetime) -> asyncio.Task[Signals | None] | None:
+        ticket = self._breaker.admit(time.monotonic())
+        if ticket is None:
+            return None
+        context = copy_context()
+        if (call := current_call.get()) is not None:  # its ids go along, its deadline does not
+            context.run(current_call.set, replace(call, deadline=None))
+        asked = asyncio.create_task(self._ask(ticket, key, act, now), context=context)
+        self._asked[key] = asked
+        asked.add_done_callback(lambda _: self._asked.pop(key))
+        return asked
+
+    async def _ask(self, ticket: Ticket, key: Key, act: str, now: datetime) -> Signals | None:
+        signals, trouble = None, "stopped"
+        try:
+            signals = await self._insight.about(*key, act=act, now=now, seconds=self._budget)
+            trouble = ""
+        except InsightRefuses:
+            trouble = ""
+        except InsightFails as error:
+            trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer does without
+            trouble = type(error).__name__
+        finally:
+            turn = self._breaker.record(ticket, time.monotonic(), ok=not trouble)
+            _tell(turn, trouble)
+        if signals is not None:
+            self._answers.put(key, signals, time.monotonic())
+        return signals
+
+
+def _tell(turn: Turn | None, trouble: str) -> None:
+    if turn is Turn.OPENED:
+        _LOG.warning("insight fails: answers do without its signals", extra={"because": trouble})
+    elif turn is Turn.CLOSED:
+        _LOG.info("insight answers again")

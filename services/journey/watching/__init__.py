@@ -1,0 +1,1 @@
+"""Clients as they change, without gap and in the order of commits."""

@@ -13,6 +13,7 @@ import struct
 import tempfile
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
 from bench.claim import Skipped, WrongCount
 from bench.program import Program
@@ -41,6 +42,7 @@ class Fired:
     per_second: float
     cpu_us: float
     """Microseconds of the server's CPU per call."""
+    p99_ms: float
 
 
 async def fire(
@@ -57,25 +59,33 @@ async def fire(
     """So many calls of one method; every one must be answered with 200."""
     require()
     connections = connections or ceil(in_flight / _PER_CONNECTION)
-    with tempfile.NamedTemporaryFile() as body:
+    with tempfile.NamedTemporaryFile() as body, tempfile.NamedTemporaryFile() as log:
         body.write(struct.pack(">BI", 0, len(message)) + message)
         body.flush()
         before = server.cpu_seconds()
         said = await _run(
             ["-n", str(calls), "-c", str(connections), "-m", str(in_flight // connections),
-             "-d", body.name, "-H", "content-type: application/grpc", "-H", "te: trailers",
+             "-d", body.name, f"--log-file={log.name}",
+             "-H", "content-type: application/grpc", "-H", "te: trailers",
              "-H", f"authorization: Bearer {key}", f"http://{address or server.address}{path}"]
         )  # fmt: skip
         spent = server.cpu_seconds() - before
+        p99_ms = _p99_ms(Path(log.name))
     succeeded = int(_found(r"(\d+) succeeded", said))
     if succeeded != calls:
         raise WrongCount(f"{calls - succeeded} of {calls} calls failed:\n{said}")
-    return Fired(calls, float(_found(r"([\d.]+) req/s", said)), spent / calls * 1e6)
+    return Fired(calls, float(_found(r"([\d.]+) req/s", said)), spent / calls * 1e6, p99_ms)
 
 
 def require() -> None:
     if shutil.which("h2load") is None:
         raise Skipped("needs h2load; on Debian and Ubuntu: apt install nghttp2-client")
+
+
+def _p99_ms(log: Path) -> float:
+    """Of lines that end with the microseconds that a call took."""
+    took = sorted(int(line.rsplit("\t", 1)[1]) for line in log.read_text("ascii").splitlines())
+    return took[len(took) * 99 // 100] / 1000
 
 
 async def _run(arguments: list[str]) -> str:

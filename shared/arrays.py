@@ -53,38 +53,44 @@ class Uuids(Packed):
         super().__init__(prefix + prefix.join(values) if values else b"", len(values))
 
 
-class _Integers(Packed):
+class _Numbers(Packed):
     width: ClassVar[int]
     code: ClassVar[str]
 
-    def __init__(self, values: Sequence[int]) -> None:
-        pairs = [self.width] * (2 * len(values))
+    def __init__(self, values: Sequence[float]) -> None:
+        pairs: list[float] = [self.width] * (2 * len(values))
         pairs[1::2] = values
         super().__init__(Struct(f">{f'i{self.code}' * len(values)}").pack(*pairs), len(values))
 
 
-class Bigints(_Integers):
+class Bigints(_Numbers):
     """bigint[] without NULLs."""
 
     array_oid, element_oid, width, code = 1016, 20, 8, "q"
 
 
-class Integers(_Integers):
+class Integers(_Numbers):
     """integer[] without NULLs."""
 
     array_oid, element_oid, width, code = 1007, 23, 4, "i"
 
 
-class Smallints(_Integers):
+class Smallints(_Numbers):
     """smallint[] without NULLs."""
 
     array_oid, element_oid, width, code = 1005, 21, 2, "h"
 
 
-class Instants(_Integers):
+class Instants(_Numbers):
     """timestamptz[] from microseconds since the year 2000."""
 
     array_oid, element_oid, width, code = 1185, 1184, 8, "q"
+
+
+class Doubles(_Numbers):
+    """double precision[] without NULLs."""
+
+    array_oid, element_oid, width, code = 1022, 701, 8, "d"
 
 
 class _Nullable(Packed):
@@ -143,6 +149,12 @@ class NullableBigints(_Nullable):
         return [_NULL if value is None else _BIGINT(8, value) for value in values]
 
 
+class NullableInstants(NullableBigints):
+    """timestamptz[] with NULLs, from microseconds since the year 2000."""
+
+    array_oid, element_oid = 1185, 1184
+
+
 class NullableIntegers(_Nullable):
     """integer[] with NULLs."""
 
@@ -173,8 +185,8 @@ class _PackedDumper(Dumper):
 
 
 _PACKED: tuple[type[Packed], ...] = (
-    Uuids, Bigints, Integers, Smallints, Instants, Texts, Jsonbs, NullableBigints,
-    NullableIntegers, Byteas,
+    Uuids, Bigints, Integers, Smallints, Instants, Doubles, Texts, Jsonbs, NullableBigints,
+    NullableInstants, NullableIntegers, Byteas,
 )  # fmt: skip
 
 

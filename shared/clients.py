@@ -28,6 +28,7 @@ Token = Callable[[UUID, str], str]
 
 _DEFAULT_SECONDS = 30.0
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_MOST_RECONNECT_MILLISECONDS = 2_000
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -54,10 +55,16 @@ class Caller:
     traces: Traces | None = None
     tls: TlsFiles = field(default_factory=TlsFiles)
 
-    def channel(self, address: str) -> aio.Channel:
-        """A channel to one service, for the life of this one; it connects when it is used."""
+    def channel(self, address: str, *, retries: bool = True) -> aio.Channel:
+        """A channel to one service, for the life of this one; it connects when it is used.
+
+        Without `retries` what fails is said at once: for calls that are of no use later.
+        """
         options: list[tuple[str, Any]] = [
             ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+            ("grpc.enable_retries", int(retries)),
+            # A service that is back is found soon; by default it may take two minutes.
+            ("grpc.max_reconnect_backoff_ms", _MOST_RECONNECT_MILLISECONDS),
             ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
             # Not more often than servers of ours permit, else they send us away.
             ("grpc.keepalive_time_ms", (MIN_PING_SECONDS + 10) * 1000),

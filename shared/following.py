@@ -43,8 +43,10 @@ _SIGN_OF_LIFE_SECONDS = 5.0
 _HORIZON = func.app.log_horizon()
 
 Shown = TypeVar("Shown")
+Id = TypeVar("Id", UUID, str)
+"""What a log holds: one kind of id each."""
 
-Batch = tuple[int, Sequence[UUID]]
+Batch = tuple[int, Sequence[Id]]
 """What one transaction left: its position, and the ids."""
 
 
@@ -68,7 +70,7 @@ class Piece(Generic[Shown]):
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class Log(Generic[Id]):
     """One log, by its table and the name of the column that holds the ids."""
 
     table: Table
@@ -76,18 +78,26 @@ class Log:
 
     async def select_batches(
         self, connection: AsyncConnection, org_id: UUID, after: int, limit: int = ROWS
-    ) -> tuple[Sequence[Batch], datetime]:
+    ) -> tuple[Sequence[Batch[Id]], datetime]:
         """Committed rows after a position, oldest first, and when the first was written, else now.
 
-        A transaction that still runs holds the horizon back: what it commits must not be passed by.
+        Where rows hold many ids, no more of them than one look takes. A transaction that still runs
+        holds the horizon back: what it commits must not be passed by.
         """
         log = self.table.c
-        query = (
-            select(log.position, log[self.ids], log.logged_at)
+        piece = (
+            select(log.position, log[self.ids].label("ids"), log.logged_at)
             .where(log.org_id == org_id, log.position > after, log.position < _HORIZON)
             .order_by(log.position)
             .limit(limit)
-        )
+            .subquery()
+        ).c
+        count = func.cardinality(piece.ids)
+        before = func.sum(count).over(order_by=piece.position) - count
+        found = select(
+            piece.position, piece.ids, piece.logged_at, before.label("before")
+        ).subquery()
+        query = select(found).where(found.c.before < CHUNK).order_by(found.c.position)
         rows = (await connection.execute(query)).all()
         return [(row[0], row[1]) for row in rows], rows[0][2] if rows else datetime.now(UTC)
 
@@ -109,9 +119,9 @@ class Log:
         return Place(oldest - 1)
 
 
-def walk(batches: Sequence[Batch], place: Place) -> list[tuple[UUID, Place]]:
+def walk(batches: Sequence[Batch[Id]], place: Place) -> list[tuple[Id, Place]]:
     """Up to CHUNK ids of the log after a place, each with the place after it."""
-    steps: list[tuple[UUID, Place]] = []
+    steps: list[tuple[Id, Place]] = []
     offset, before = place.offset, place.position
     for position, ids in batches:
         for index in range(offset, len(ids)):
@@ -123,9 +133,18 @@ def walk(batches: Sequence[Batch], place: Place) -> list[tuple[UUID, Place]]:
     return steps
 
 
-def has_more(batches: Sequence[Batch], after: Place) -> bool:
-    """Whether something follows these rows, or what was not yet looked at of them."""
-    return bool(batches) and (after.position < batches[-1][0] or len(batches) == ROWS)
+def latest(steps: Sequence[tuple[Id, Place]]) -> list[tuple[Id, Place]]:
+    """Of steps through a log those that stay when of equal ids the last alone is looked at."""
+    last = {one: index for index, (one, _) in enumerate(steps)}
+    return [step for index, step in enumerate(steps) if last[step[0]] == index]
+
+
+def has_more(batches: Sequence[Batch[Id]], after: Place) -> bool:
+    """Whether something may follow these rows, or what was not yet looked at of them."""
+    if not batches:
+        return False
+    cut = len(batches) == ROWS or sum(len(ids) for _, ids in batches) >= CHUNK
+    return cut or after.position < batches[-1][0]
 
 
 AnyPiece = TypeVar("AnyPiece", bound=Piece)  # type: ignore[type-arg]
@@ -163,7 +182,7 @@ class Resumption:
     """The resume tokens of one stream: a place, and since when the log is needed to go on there."""
 
     database: Database
-    log: Log
+    log: Log[UUID] | Log[str]
     tokens: PageTokens
 
     async def start(self, call: Call, request: Message, resume_token: str) -> Place:

@@ -39,13 +39,18 @@ async def answer_once(
     request: Repeatable,
     answer_type: type[Answer],
     act: Callable[[Transaction], Awaitable[Answer]],
+    *,
+    recorded: bool = False,
 ) -> Answer:
     """Act in one transaction of the caller, or return what the same request was answered before.
+
+    `recorded` acts go into the audit log, and members may do them.
 
     Repeats that overlap wait for the first. Raises RequestIdReused when the id came with other
     content or from somebody else: answers may hold what only the one who asked may see.
     """
-    async with database.tenant_transaction(call.identity.tenant) as transaction:
+    tenant = call.identity.recording_tenant if recorded else call.identity.tenant
+    async with database.tenant_transaction(tenant) as transaction:
         if not request.request_id:
             return await act(transaction)
         place = (call.identity.org_id, call.method.path, UUID(request.request_id))

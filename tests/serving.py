@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 
 from footfall.events.v1 import event_ingest_pb2, event_types_pb2
 from footfall.insights.v1 import insight_service_pb2
+from footfall.journey.v1 import journey_service_pb2
 from shared.errors import CredentialRefused
 from shared.identity.credentials import Credential
 from shared.identity.identity import Identity, Role
@@ -35,6 +36,7 @@ ORG, OTHER_ORG = UUID(int=1), UUID(int=2)  # the same in every worker of a test 
 INGEST = event_ingest_pb2.DESCRIPTOR.services_by_name["EventIngestService"]
 TYPES = event_types_pb2.DESCRIPTOR.services_by_name["EventTypeService"]
 INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
+JOURNEY = journey_service_pb2.DESCRIPTOR.services_by_name["JourneyService"]
 SILENT = TelemetrySettings(access_log="off")
 
 
@@ -129,12 +131,13 @@ async def nothing() -> None:
 def service(**given: Any) -> Service:
     """A service of event-ingest's protos that keeps nothing; what is given replaces a stand-in.
 
-    Insight's RPCs are served when handlers of theirs are given.
+    RPCs of insight and journey are served when handlers of theirs are given.
     """
-    ingest, types, insight = (given.pop(name, None) for name in ("ingest", "types", "insight"))
+    ingest, types = (given.pop(name, None) for name in ("ingest", "types"))
+    others = ((INSIGHT, given.pop("insight", None)), (JOURNEY, given.pop("journey", None)))
     checked = given.pop("self_validating", frozenset())
     areas = [Area(INGEST, ingest or Unused(), checked), Area(TYPES, types or Unused())]
-    areas += [Area(INSIGHT, insight)] if insight else []
+    areas += [Area(served, handlers) for served, handlers in others if handlers]
     stand_ins: dict[str, Any] = {
         "name": "test",
         "port": 0,

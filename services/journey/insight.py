@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,13 +15,17 @@ from services.journey.journeys.rules.vocabulary import Signals
 from services.journey.parts import Insight
 from services.journey.signals import wire
 from services.journey.signals.errors import InsightFails, InsightRefuses
+from services.journey.signals.rules.sweeps import Fleet
 
 _SERVICE = "/footfall.insights.v1.InsightService"
 _REFUSALS = {StatusCode.INVALID_ARGUMENT, StatusCode.NOT_FOUND, StatusCode.RESOURCE_EXHAUSTED}
 
 
 class Asking:
-    """Asks about clients. Answers stay bytes until they are judged: anything may come back."""
+    """Asks about clients. Answers stay bytes until they are judged: anything may come back.
+
+    Every question raises InsightFails, or InsightRefuses.
+    """
 
     def __init__(self, insight: Insight) -> None:
         self._insight = insight
@@ -28,22 +33,34 @@ class Asking:
             f"{_SERVICE}/GetClientSignals",
             request_serializer=pb.GetClientSignalsRequest.SerializeToString,
         )
+        self._several: Any = insight.channel.unary_unary(
+            f"{_SERVICE}/ListClientSignals",
+            request_serializer=pb.ListClientSignalsRequest.SerializeToString,
+        )
 
-    async def about(
+    async def about_one(
         self, org_id: UUID, client_id: str, *, act: str, now: datetime, seconds: float
     ) -> Signals:
-        """What insight knows of a client. Raises InsightFails and InsightRefuses."""
+        """What insight knows of a client; it is asked once, because somebody waits."""
         request = pb.GetClientSignalsRequest(client_id=client_id)
-        raw = await self._answer(self._one, request, org_id, act, seconds)
+        metadata = self._insight.metadata(org_id, act)
+        raw = await _answer(self._one(request, timeout=seconds, metadata=metadata))
         return wire.from_get_client_signals(raw, client_id, now)
 
-    async def _answer(
-        self, method: Any, request: Any, org_id: UUID, act: str, seconds: float
-    ) -> bytes:
-        metadata = self._insight.metadata(org_id, act)
-        try:
-            raw: bytes = await method(request, timeout=seconds, metadata=metadata)
-        except aio.AioRpcError as error:
-            kind = InsightRefuses if error.code() in _REFUSALS else InsightFails
-            raise kind(error.code().name) from None
-        return raw
+    async def about_several(
+        self, org_id: UUID, client_ids: Sequence[str], *, now: datetime, seconds: float
+    ) -> Fleet:
+        """What insight knows of clients, a thousand at most."""
+        request = pb.ListClientSignalsRequest(client_ids=client_ids, page_size=len(client_ids))
+        metadata = self._insight.metadata(org_id)
+        raw = await _answer(self._several(request, timeout=seconds, metadata=metadata))
+        return wire.from_list_client_signals(raw, client_ids, now)
+
+
+async def _answer(call: Any) -> bytes:
+    try:
+        raw: bytes = await call
+    except aio.AioRpcError as error:
+        kind = InsightRefuses if error.code() in _REFUSALS else InsightFails
+        raise kind(error.code().name) from None
+    return raw

@@ -10,7 +10,11 @@ import asyncio
 import logging
 import sys
 
+from services.journey.insight import Asking
+from services.journey.learning.usecases import Learner
 from services.journey.parts import Insight
+from services.journey.refreshing.usecases import Refreshing
+from services.journey.signals.usecases import Sweeps
 from shared import program
 from shared.clock import SystemClock
 from shared.data_dir import DataDir
@@ -22,8 +26,9 @@ from shared.telemetry.metrics import Metrics, MetricsEndpoint
 from shared.working import Step, over_and_over, until_told_to_stop
 
 _LOG = logging.getLogger("footfall.worker")
-_POOL_SIZE = 6
+_POOL_SIZE = 8
 _PING_EVERY_SECONDS = 5.0
+_LEARN_EVERY_SECONDS = 1.0
 
 
 class Worker:
@@ -35,11 +40,22 @@ class Worker:
         self._maintenance_url = _given(settings.logins.maintenance_database_url, "MAINTENANCE")
         self._database = Database(self._url, application_name="journey-worker", size=_POOL_SIZE)
         self._across = Database(
-            self._maintenance_url, application_name="journey-worker-across", size=2
+            self._maintenance_url, application_name="journey-worker-across", size=4
         )
         data_dir = DataDir.at(settings.storage.data_dir).prepare()
         self._insight = Insight(settings, data_dir, SystemClock())
+        self._learner = Learner(self._database, self._across)
         self._metrics = Metrics()
+        self._refreshing = Refreshing(
+            self._database, self._across, SystemClock(), self._metrics.registry
+        )
+        self._sweeps = Sweeps(
+            self._database,
+            self._across,
+            Asking(self._insight),
+            SystemClock(),
+            every_seconds=settings.journey_worker.signals_minutes * 60.0,
+        )
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -64,7 +80,12 @@ class Worker:
             )
 
     async def _work(self) -> None:
-        steps: tuple[Step, ...] = (self.ping,)
+        steps: tuple[Step, ...] = (
+            self.ping,
+            self.learn,
+            *self._refreshing.steps,
+            *self._sweeps.steps,
+        )
         async with asyncio.TaskGroup() as group:  # which waits for what it cancels
             for step in steps:
                 group.create_task(over_and_over(step, self._database, self._across))
@@ -73,6 +94,12 @@ class Worker:
         """Say when the database goes away and when it is back."""
         await self._database.ping()
         return _PING_EVERY_SECONDS
+
+    async def learn(self) -> float:
+        """Let rankings follow outcomes."""
+        if made := await self._learner.learn():
+            _LOG.debug("learnt", extra={"organisations": made})
+        return _LEARN_EVERY_SECONDS
 
 
 def _given(url: str | None, name: str) -> str:

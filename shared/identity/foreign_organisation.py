@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from shared.database import Database, Tenant
+from shared.database import Database
 from shared.identity.credentials import Metadata
-from shared.identity.identity import Identity, Role
+from shared.identity.identity import Identity
 from shared.schema import audit
 
 _MAX_NAMED_LENGTH = 64
@@ -26,9 +26,7 @@ def named_elsewhere(metadata: Metadata, org_id: UUID) -> str | None:
 
 async def record(database: Database, identity: Identity, *, named: str, method: str) -> None:
     """Write down who named which organisation, in the log of the caller's own."""
-    # Not as the caller: members may not write to the log, and this is about them.
-    tenant = Tenant(identity.org_id, Role.SERVICE.value, identity.subject)
-    async with database.raw_transaction(tenant) as connection:
+    async with database.raw_transaction(identity.recording_tenant) as connection:
         await audit.append(
             connection,
             identity.org_id,

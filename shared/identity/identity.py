@@ -50,6 +50,11 @@ class Identity:
         return Tenant(self.org_id, self.role.value, self.subject)
 
     @property
+    def recording_tenant(self) -> Tenant:
+        """The same where an act is recorded: members may do it, not write to the log themselves."""
+        return Tenant(self.org_id, Role.SERVICE.value, self.subject)
+
+    @property
     def actor(self) -> str:
         """Whom the audit log names: the one who asked, not the service in between."""
         return self.act or self.subject

@@ -52,6 +52,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "PublishToTierManager": _NOT_MEMBERS,
         "ListFeedDeliveries": _NOT_MEMBERS,
         "GetClientSignals": _NOT_MEMBERS,
+        "ListClientSignals": _NOT_MEMBERS,
         "GetDetectorSettings": _NOT_MEMBERS,
         "UpdateDetectorSettings": _ADMINISTRATORS,
     },

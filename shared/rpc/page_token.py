@@ -3,6 +3,8 @@
 A token holds a position and a signature over it, the method, the filter and the organisation: one
 that was made for anything else is refused, so a position never has to be checked for whose it is.
 It is signed, not encrypted: a position is made of what the caller has just been shown.
+
+Other tokens that a caller brings back are made with the same key, each for a purpose of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from shared.refusal import StartRefused
 from shared.tls import read_private_key
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from google.protobuf.message import Message
 
     from shared.rpc.call import Call
@@ -72,9 +76,25 @@ class PageTokens:
         position: list[Any] = orjson.loads(payload)  # signed, so it is what `seal` made
         return position
 
+    def seal_for(self, purpose: str, org_id: UUID, payload: bytes) -> str:
+        """The token of a payload that means something for this purpose and organisation alone."""
+        signature = self._bind(purpose.encode(), org_id.bytes, payload)
+        return base64.urlsafe_b64encode(signature + payload).decode()
+
+    def open_for(self, purpose: str, org_id: UUID, token: str) -> bytes:
+        """The payload. Raises InvalidPageToken for what `seal_for` did not make for the two."""
+        raw = _decoded(token)
+        signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._bind(purpose.encode(), org_id.bytes, payload)):
+            raise InvalidPageToken
+        return payload
+
     def _sign(self, call: Call, request: Message, payload: bytes) -> bytes:
-        bound = (call.method.path.encode(), call.identity.org_id.bytes, _query(request), payload)
-        digests = b"".join(sha256(part).digest() for part in bound)  # of one length: unambiguous
+        path = call.method.path.encode()
+        return self._bind(path, call.identity.org_id.bytes, _query(request), payload)
+
+    def _bind(self, *parts: bytes) -> bytes:
+        digests = b"".join(sha256(part).digest() for part in parts)  # of one length: unambiguous
         return hmac.digest(self._key, digests, "sha256")[:_SIGNATURE_BYTES]
 
 

@@ -86,6 +86,15 @@ events = Table(
         "occurred_at",
         postgresql_where=text("retention_days IS NOT NULL"),
     ),
+    # Journeys find what happened to a client before it was made known: sentiment, support_ticket.
+    Index(
+        "events_client",
+        "org_id",
+        "client_id",
+        "occurred_at",
+        "event_id",
+        postgresql_where=text("type_id IN (27, 28) AND client_id IS NOT NULL"),
+    ),
     postgresql_partition_by="RANGE (id_time)",
 )
 

@@ -144,6 +144,7 @@ journey_changes = Table(
     ),
     Column("client_ids", ARRAY(Text), nullable=False),
     Column("logged_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Index("journey_changes_position", "position"),
 )
 
 # By `catalogue`.
@@ -203,12 +204,14 @@ journey_norms = Table(
     Column("project_visits", BigInteger, nullable=False),
 )
 
-# By `refreshing`: up to where the commit log of events was followed.
+# By `refreshing`: how far it has come with an organisation.
 journey_cursors = Table(
     "journey_cursors",
     metadata,
     org_id(),
-    Column("position", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="of the log of events, followed"),
+    Column("settings_version", Integer, nullable=False, comment="with which all were restated"),
+    Column("norms_day", Date, comment="whose norms all in active_project were restated with"),
 )
 
 # By `learning`.
@@ -253,6 +256,8 @@ action_tallies = Table(
     Column("ignored", BigInteger, nullable=False),
     Column("succeeded", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
+    moment("changed_at"),
+    Index("action_tallies_changed", "changed_at"),
 )
 
 # By `learning`: what was learnt, each version for as long as its decisions may be told about.
@@ -261,7 +266,7 @@ action_policies = Table(
     metadata,
     org_id(),
     Column("policy_version", BigInteger, primary_key=True, autoincrement=False),
-    Column("outcomes", Double, nullable=False, comment="behind it, decayed"),
-    Column("beliefs", JSONB, nullable=False),
+    Column("outcomes", Double, nullable=False, comment="behind it, each whole"),
+    Column("beliefs", JSONB, nullable=False, comment="counts by segment and action, decayed"),
     moment("made_at"),
 )

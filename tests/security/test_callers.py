@@ -21,7 +21,7 @@ from tests.postgres import MigratedDatabase
 from tests.serving import Names, Running, Told, refusal, serving
 
 _MAX_METADATA_BYTES = 8_000  # grpc itself refuses more
-_STREAMS_OUT = ("TailEvents", "WatchInsights", "BacktestDetectors")
+_STREAMS_OUT = ("TailEvents", "WatchInsights", "BacktestDetectors", "WatchJourneys")
 
 
 class Nothing:
@@ -51,9 +51,8 @@ async def gate(database: MigratedDatabase) -> AsyncIterator[Gate]:
 async def server(gate: Gate) -> AsyncIterator[Running]:
     handlers = Nothing()
     known = cast("Names", gate.authenticator)
-    async with serving(
-        ingest=handlers, types=handlers, insight=handlers, authenticator=known
-    ) as running:
+    areas = dict.fromkeys(("ingest", "types", "insight", "journey"), handlers)
+    async with serving(authenticator=known, **areas) as running:
         yield running
 
 

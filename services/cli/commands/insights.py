@@ -21,9 +21,9 @@ from services.cli.following import until_told
 from services.cli.insight import thresholds, views
 from services.cli.insight.asking import Insight, asks
 from services.cli.insight.backtest import backtest
-from services.cli.insight.moments import EndOf
-from services.cli.insight.telling import one_line, printable, show
 from services.cli.insight.watching import Watch, watched
+from services.cli.moments import EndOf
+from services.cli.telling import one_line, printable, show
 
 _TYPES = [
     value.name.removeprefix("INSIGHT_TYPE_").lower()

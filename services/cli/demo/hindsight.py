@@ -14,9 +14,10 @@ from rich.text import Text
 from footfall.insights.v1.backtest_pb2 import BacktestDetectorsRequest, BacktestDetectorsResponse
 from footfall.insights.v1.insight_pb2 import INSIGHT_TYPE_STUCK_USER
 from footfall.insights.v1.settings_pb2 import DetectorSettings
+from services.cli import telling
 from services.cli.demo.cast import Organisation
 from services.cli.demo.meaning import end_of
-from services.cli.insight import judging, telling, views
+from services.cli.insight import judging, views
 from services.cli.insight.asking import insight_of
 
 _FEWER = DetectorSettings(min_previous_events=10)

@@ -19,9 +19,10 @@ from footfall.insights.v1.insight_requests_pb2 import (
     GenerateInsightsRequest,
     GenerateInsightsResponse,
 )
+from services.cli import telling
 from services.cli.demo.cast import Organisation
 from services.cli.demo.flights import TIME_ZONE
-from services.cli.insight import telling, views
+from services.cli.insight import views
 from services.cli.insight.asking import insight_of
 from services.cli.terminal.pictures import Bar, bar_chart
 

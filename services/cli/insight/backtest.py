@@ -13,13 +13,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.interval_pb2 import Interval
 
 from footfall.insights.v1.backtest_pb2 import BacktestDetectorsRequest, BacktestDetectorsResponse
-from services.cli import options
+from services.cli import options, telling
 from services.cli.calling import Caller, calls_to
-from services.cli.insight import judging, telling, thresholds, views
+from services.cli.insight import judging, thresholds, views
 from services.cli.insight.asking import insight_of
-from services.cli.insight.gauge import gauge
-from services.cli.insight.moments import BeginningOf, EndOf
+from services.cli.moments import BeginningOf, EndOf
 from services.cli.terminal import consoles
+from services.cli.terminal.gauge import gauge
 
 _WORDS = "judging the detectors"
 

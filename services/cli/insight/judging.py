@@ -15,9 +15,10 @@ from footfall.insights.v1.backtest_pb2 import (
     BacktestDetectorsResponse,
     DetectorReport,
 )
+from services.cli import telling
 from services.cli.calling import CallRefused
 from services.cli.importing.sources import Position
-from services.cli.insight import archives, telling, thresholds
+from services.cli.insight import archives, thresholds
 from services.cli.insight.archives import Archive
 from services.cli.insight.asking import Insight
 from services.insight.backtests.rules.backtest import Backtest

@@ -13,7 +13,7 @@ from footfall.insights.v1.watch_pb2 import WatchInsightsRequest, WatchInsightsRe
 from services.cli.calling import Caller
 from services.cli.following import Following
 from services.cli.insight import views
-from services.cli.insight.telling import one_line, printable, show
+from services.cli.telling import one_line, printable, show
 
 
 class Watch:

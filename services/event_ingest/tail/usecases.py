@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from services.event_ingest.events.rules import EventQuery, Organisation, StoredRow
 from services.event_ingest.events.usecases import Ingestion, for_caller
@@ -14,7 +15,7 @@ from shared.following import Log, Piece, Place, follow, has_more, walk
 from shared.identity.identity import Identity
 from shared.schema.events import event_log
 
-COMMITS = Log(event_log, "event_ids")
+COMMITS: Log[UUID] = Log(event_log, "event_ids")
 
 
 @dataclass(frozen=True, slots=True)

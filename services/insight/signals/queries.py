@@ -1,4 +1,4 @@
-"""The SQL of signals: one statement, raw and prepared, in one round trip.
+"""The SQL of signals: one statement for a client or for a page of them, in one round trip.
 
 `here` names the organisation's date; days are whole, and the running one counts as far as it has
 come. The quartile of the fleet costs more than all else, and is asked for now and then only.
@@ -10,12 +10,16 @@ from datetime import datetime
 
 from services.insight.signals.rules import (
     FLEET_CLIENTS,
+    LISTED_DAYS,
     MAX_INSIGHTS,
     MONTH_DAYS,
     WEEK_DAYS,
     YEAR_DAYS,
+    Page,
     Revenue,
     Signals,
+    Summary,
+    Which,
 )
 from shared.database import Database, Row, Statement, Tenant
 
@@ -25,11 +29,14 @@ _OPEN, _ACKNOWLEDGED = 1, 2
 _OF_CLIENT = "org_id = %(org)s::uuid AND client_id = %(client)s::text"
 _DAYS = f"day <= here.today AND day > here.today - {MONTH_DAYS}"
 
+_WEEKS = f"""
+coalesce(sum(events) FILTER (WHERE day > here.today - {WEEK_DAYS}), 0)::bigint AS recent,
+coalesce(sum(events) FILTER (WHERE day > here.today - {2 * WEEK_DAYS}
+  AND day <= here.today - {WEEK_DAYS}), 0)::bigint AS previous
+"""
+
 _USE = f"""
-SELECT coalesce(sum(events) FILTER (WHERE day > here.today - {WEEK_DAYS}), 0)::bigint AS recent,
-  coalesce(sum(events) FILTER (WHERE day > here.today - {2 * WEEK_DAYS}
-    AND day <= here.today - {WEEK_DAYS}), 0)::bigint AS previous,
-  coalesce(sum(feature_uses), 0)::bigint AS feature_uses
+SELECT {_WEEKS}, coalesce(sum(feature_uses), 0)::bigint AS feature_uses
 FROM app.client_day WHERE {_OF_CLIENT} AND {_DAYS}
 """  # noqa: S608 - only numbers of our own go in
 
@@ -82,13 +89,17 @@ ORDER BY position LIMIT 1
 """
 
 
-def _select_signals(quartile: str) -> str:
-    return f"""
-WITH here AS MATERIALIZED (
+_HERE = """
+here AS MATERIALIZED (
   SELECT (%(as_of)s::timestamptz AT TIME ZONE o.time_zone)::date AS today
   FROM app.organisations o WHERE o.org_id = %(org)s::uuid
 )
-SELECT use.recent, use.previous, use.feature_uses, ({_FEATURES}), ({_LAST}),
+"""
+
+
+def _select_signals(quartile: str) -> str:
+    return f"""
+WITH {_HERE} SELECT use.recent, use.previous, use.feature_uses, ({_FEATURES}), ({_LAST}),
   coalesce(({_LAG}), 0), {quartile}, revenue.currencies, revenue.months, revenue.years,
   ({_INSIGHTS})
 FROM here CROSS JOIN LATERAL ({_USE}) AS use CROSS JOIN LATERAL ({_REVENUE}) AS revenue
@@ -97,8 +108,45 @@ FROM here CROSS JOIN LATERAL ({_USE}) AS use CROSS JOIN LATERAL ({_REVENUE}) AS 
 
 # Two statements, not a condition inside of one: Postgres would plan that anew for every call, since
 # with the condition known the plan looks cheaper.
-_SELECT_SIGNALS = _select_signals("NULL::float8")
+_NO_QUARTILE = "NULL::float8"
+_SELECT_SIGNALS = _select_signals(_NO_QUARTILE)
 _SELECT_SIGNALS_AND_QUARTILE = _select_signals(f"({_QUARTILE})")
+
+
+def _clients(named: str) -> str:
+    """Along the index of clients, where days of long ago need no look at their rows.
+
+    A page ends as soon as it is full.
+    """
+    return f"""
+SELECT client_id, {_WEEKS}, max(last_at) AS last_at,
+  coalesce(sum(feature_uses) FILTER (WHERE day > here.today - {MONTH_DAYS}), 0)::bigint AS uses
+FROM app.client_day
+WHERE org_id = %(org)s::uuid AND client_id > %(after)s::text
+  AND day <= here.today AND day > here.today - {LISTED_DAYS} {named}
+GROUP BY client_id ORDER BY client_id LIMIT %(limit)s::integer
+"""  # noqa: S608
+
+
+_TYPES = f"""
+SELECT array_agg(DISTINCT insight_type ORDER BY insight_type) FROM app.insights
+WHERE org_id = %(org)s::uuid AND subject_kind = {_CLIENT} AND subject_id = page.client_id
+  AND state IN ({_OPEN}, {_ACKNOWLEDGED})
+"""  # noqa: S608
+
+
+def _select_page(*, quartile: bool, named: bool) -> str:
+    p25 = f"({_QUARTILE})" if quartile else _NO_QUARTILE
+    clients = _clients("AND client_id = ANY(%(named)s::text[])" if named else "")
+    return f"""
+WITH {_HERE}, fleet AS MATERIALIZED (
+  SELECT {p25} AS p25, coalesce(({_LAG}), 0) AS lag FROM here
+)
+SELECT fleet.p25, fleet.lag, page.client_id, page.recent, page.previous, page.uses, page.last_at,
+  ({_TYPES})
+FROM fleet CROSS JOIN here LEFT JOIN LATERAL ({clients}) AS page ON true
+ORDER BY page.client_id
+"""  # noqa: S608
 
 
 async def select_signals(
@@ -110,6 +158,26 @@ async def select_signals(
     (row,) = await database.in_one_round_trip([Statement(tenant, query, parameters)])
     assert row is not None
     return Signals._make((*row[:7], _revenue(row), row[10] or ()))
+
+
+async def select_page(
+    database: Database, tenant: Tenant, which: Which, *, limit: int, quartile: bool
+) -> Page:
+    """Clients with an event of late; with the quartile when it is asked for."""
+    parameters = {
+        "org": tenant.org_id,
+        "as_of": which.as_of,
+        "after": which.after,
+        "named": which.named,
+        "limit": limit,
+    }
+    query = _select_page(quartile=quartile, named=bool(which.named))
+    async with database.raw_transaction(tenant) as raw:
+        # Not prepared: the plan depends on how many rows are wanted.
+        cursor = await raw.execute(query, parameters, prepare=False, binary=True)
+        rows = await cursor.fetchall()
+    clients = [Summary._make((*row[2:7], row[7] or ())) for row in rows if row[2] is not None]
+    return Page(rows[0][0], rows[0][1], clients)
 
 
 def _revenue(row: Row) -> list[Revenue]:

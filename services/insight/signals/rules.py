@@ -12,6 +12,8 @@ from uuid import UUID
 WEEK_DAYS = 7
 MONTH_DAYS = 30
 YEAR_DAYS = 365
+LISTED_DAYS = 60
+"""Who has had no event for so long is in no list."""
 FLEET_CLIENTS = 20
 """Below so many active clients a quartile says nothing."""
 MAX_INSIGHTS = 50
@@ -43,6 +45,37 @@ class Signals(NamedTuple):
     feature_uses_p25: float | None
     revenue: Sequence[Revenue]
     insights: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which clients a list is of, and as of when."""
+
+    as_of: datetime
+    after: str
+    named: Sequence[str]
+    """Only these; nobody named means all."""
+
+
+class Summary(NamedTuple):
+    """What a list says of a client."""
+
+    client_id: str
+    recent_events: int
+    previous_events: int
+    feature_uses: int
+    last_at: datetime
+    insight_types: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the clients, and what holds for all."""
+
+    feature_uses_p25: float | None
+    lag_seconds: float
+    clients: Sequence[Summary]
+    more: bool = False
 
 
 def usage_ratio(recent: int, previous: int) -> float | None:

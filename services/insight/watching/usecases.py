@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from uuid import UUID
 
 from services.insight.insights.queries import select_matching
 from services.insight.insights.rules.life import Insight, InsightFilter
-from services.insight.watching.rules import latest
 from shared.database import Database
-from shared.following import Log, Piece, Place, follow, has_more, walk
+from shared.following import Log, Piece, Place, follow, has_more, latest, walk
 from shared.identity.identity import Identity
 from shared.schema.insights import insight_changes
 
-CHANGES = Log(insight_changes, "insight_ids")
+CHANGES: Log[UUID] = Log(insight_changes, "insight_ids")
 
 
 def watch_insights(

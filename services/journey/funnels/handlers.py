@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from footfall.journey.v1 import funnel_pb2 as pb
+from services.journey.funnels import usecases, wire
 from services.journey.parts import Parts
 from shared.rpc.call import Call
 
@@ -16,9 +17,13 @@ class FunnelHandlers:
     async def GetStageFunnel(
         self, request: pb.GetStageFunnelRequest, call: Call
     ) -> pb.GetStageFunnelResponse:
-        raise NotImplementedError
+        question = wire.from_get_stage_funnel(request)
+        found = await usecases.get_stage_funnel(self._parts.database, call.identity, question)
+        return wire.to_get_stage_funnel(found)
 
     async def PredictStage(
         self, request: pb.PredictStageRequest, call: Call
     ) -> pb.PredictStageResponse:
-        raise NotImplementedError
+        question = wire.from_predict_stage(request)
+        foretold = await usecases.predict_stage(self._parts.database, call.identity, question)
+        return wire.to_predict_stage(foretold)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from footfall.journey.v1 import actions_pb2 as pb
+from services.journey.journeys.rules.moments import to_micros
+from services.journey.learning import usecases, wire
 from services.journey.parts import Parts
+from shared.database import Transaction
+from shared.idempotency import answer_once
 from shared.rpc.call import Call
 
 
@@ -16,9 +22,19 @@ class LearningHandlers:
     async def RecordActionOutcome(
         self, request: pb.RecordActionOutcomeRequest, call: Call
     ) -> pb.RecordActionOutcomeResponse:
-        raise NotImplementedError
+        caller, now = call.identity, to_micros(datetime.now(UTC))
+        tokens, answer = self._parts.tokens, pb.RecordActionOutcomeResponse
+        told = wire.from_record_action_outcome(request, tokens, caller.org_id, now)
+
+        async def act(transaction: Transaction) -> pb.RecordActionOutcomeResponse:
+            kept = await usecases.record_action_outcome(transaction, caller, told, now)
+            return wire.to_recorded(kept)
+
+        return await answer_once(self._parts.database, call, request, answer, act)
 
     async def GetActionReport(
         self, request: pb.GetActionReportRequest, call: Call
     ) -> pb.GetActionReportResponse:
-        raise NotImplementedError
+        now, days = datetime.now(UTC), wire.from_get_action_report(request)
+        report = await usecases.get_action_report(self._parts.database, call.identity, days, now)
+        return wire.to_report(report, now)

@@ -81,7 +81,7 @@ def withheld(action: Action, reach: Reach, now: Micros) -> Withheld | None:
 def withheld_from(action: Action, reach: Reach, now: Micros) -> Micros | None:
     """When an action that is permitted now ceases to be by the clock alone; None for never."""
     hours = reach.settings.quiet_hours
-    if hours.from_minute == hours.to_minute or not _rests(action, reach):
+    if not _rests_at_night(action, reach):
         return None
     return _next(now, hours, reach.zone, hours.from_minute, quiet=True)
 
@@ -94,9 +94,8 @@ def _held(action: Action, reach: Reach, at: Micros) -> tuple[Reason, Micros] | N
     if settings.caps and (until := _capped(action, contacts, settings, at)) is not None:
         return Reason.CAP, until
     hours = settings.quiet_hours
-    if hours.from_minute != hours.to_minute and _rests(action, reach):
-        if _is_quiet(at, hours, reach.zone):
-            return Reason.QUIET_HOURS, _next(at, hours, reach.zone, hours.to_minute, quiet=False)
+    if _rests_at_night(action, reach) and _is_quiet(at, hours, reach.zone):
+        return Reason.QUIET_HOURS, _next(at, hours, reach.zone, hours.to_minute, quiet=False)
     return None
 
 
@@ -129,7 +128,10 @@ def _capped(
     return until if until > at else None
 
 
-def _rests(action: Action, reach: Reach) -> bool:
+def _rests_at_night(action: Action, reach: Reach) -> bool:
+    hours = reach.settings.quiet_hours
+    if hours.from_minute == hours.to_minute:
+        return False
     return reach.settings.actions[action].channel in RESTING_AT_NIGHT
 
 

@@ -1,8 +1,18 @@
 """The SQL of events and of what is derived from them."""
 
-from services.journey.journeys.queries.events import select_events_after
+from services.journey.journeys.queries.events import (
+    delete_events,
+    insert_events,
+    select_events_after,
+    select_events_until,
+    select_hashes,
+    select_stored,
+)
+from services.journey.journeys.queries.past import select_past
 from services.journey.journeys.queries.states import (
+    delete_state,
     insert_change,
+    insert_state,
     lock_states,
     select_kept,
     select_standings,
@@ -11,19 +21,31 @@ from services.journey.journeys.queries.states import (
 )
 from services.journey.journeys.queries.visits import (
     delete_visits,
-    end_visits,
     insert_visits,
+    select_unusual,
+    select_visits,
+    update_ended,
 )
 
 __all__ = [
+    "delete_events",
+    "delete_state",
     "delete_visits",
-    "end_visits",
     "insert_change",
+    "insert_events",
+    "insert_state",
     "insert_visits",
     "lock_states",
     "select_events_after",
+    "select_events_until",
+    "select_hashes",
     "select_kept",
+    "select_past",
     "select_standings",
+    "select_stored",
+    "select_unusual",
+    "select_visits",
     "update_contacts",
+    "update_ended",
     "update_states",
 ]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import orjson
 
 from services.journey.journeys.rules.vocabulary import Micros
-from shared.arrays import EPOCH_MICROS, Instants, Jsonbs, NullableInstants
+from shared import arrays
+from shared.arrays import EPOCH_MICROS
 
 
-def to_instants(moments: Iterable[Micros]) -> Instants:
-    """timestamptz[] without NULLs."""
-    return Instants([at - EPOCH_MICROS for at in moments])
+class Instants(arrays.Instants):
+    """timestamptz[] without NULLs, of moments."""
+
+    def __init__(self, moments: Iterable[Micros]) -> None:
+        super().__init__([at - EPOCH_MICROS for at in moments])
 
 
-def to_nullable_instants(moments: Iterable[Micros | None]) -> NullableInstants:
-    """timestamptz[]."""
-    return NullableInstants([None if at is None else at - EPOCH_MICROS for at in moments])
+class NullableInstants(arrays.NullableInstants):
+    """timestamptz[] of moments."""
+
+    def __init__(self, moments: Iterable[Micros | None]) -> None:
+        super().__init__([None if at is None else at - EPOCH_MICROS for at in moments])
 
 
-def to_jsonbs(values: Sequence[object | None]) -> Jsonbs:
-    """jsonb[]; None is NULL."""
-    return Jsonbs([None if value is None else orjson.dumps(value) for value in values])
+class Jsonbs(arrays.Jsonbs):
+    """jsonb[] of what JSON can say; None is NULL."""
+
+    def __init__(self, values: Iterable[object]) -> None:
+        super().__init__([None if value is None else orjson.dumps(value) for value in values])

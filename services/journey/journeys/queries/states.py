@@ -8,11 +8,12 @@ from uuid import UUID
 import orjson
 
 from services.journey.journeys.queries.packing import (
-    to_instants,
-    to_jsonbs,
-    to_nullable_instants,
+    Instants,
+    Jsonbs,
+    NullableInstants,
 )
 from services.journey.journeys.rules import stored
+from services.journey.journeys.rules.facts import Facts
 from services.journey.journeys.rules.moments import from_micros, to_micros
 from services.journey.journeys.rules.progress import Kept, Progress, Shown, State
 from services.journey.journeys.rules.standing import Contact, Standing
@@ -33,9 +34,22 @@ SELECT client_id FROM app.client_states WHERE org_id = %s AND client_id = ANY(%s
 ORDER BY client_id FOR UPDATE
 """
 
+_NEVER = -1
+"""Stands for the version of the settings until the rules were first evaluated."""
+
+_INSERT = f"""
+INSERT INTO app.client_states (org_id, client_id, facts, contacts, stage, stage_since, score,
+  risk_level, findings, as_of, settings_version)
+VALUES (%(org)s::uuid, %(client)s, %(facts)s::jsonb, '[]', {Stage.LEAD.value}, %(now)s, 0,
+  {RiskLevel.LOW.value}, '[]', %(now)s, {_NEVER})
+ON CONFLICT (org_id, client_id) DO NOTHING RETURNING client_id
+"""  # noqa: S608 - only numbers of our own go in
+
+_DELETE = "DELETE FROM app.client_states WHERE org_id = %s AND client_id = %s"
+
 _SELECT_KEPT = """
 SELECT c.client_id, c.created_at, c.ai_score, s.facts, g.feature_uses, g.feature_uses_p25,
-  g.measured_at, s.as_of, s.stage, s.risk_level, s.score, s.findings,
+  g.measured_at, s.as_of, s.settings_version, s.stage, s.risk_level, s.score, s.findings,
   (SELECT n.project_p75_seconds FROM app.journey_norms AS n
    WHERE n.org_id = %(org)s AND n.day <= %(day)s::date ORDER BY n.day DESC LIMIT 1)
 FROM app.clients AS c
@@ -72,6 +86,18 @@ async def lock_states(raw: RawConnection, org_id: UUID, client_ids: Iterable[str
     return {row[0] for row in await cursor.fetchall()}
 
 
+async def insert_state(raw: RawConnection, org_id: UUID, client_id: str, now: Micros) -> bool:
+    """The state of a new client, to be filled in; False when there is one."""
+    facts = orjson.dumps(stored.to_facts(Facts(), None)).decode()
+    values = {"org": org_id, "client": client_id, "facts": facts, "now": from_micros(now)}
+    return await (await raw.execute(_INSERT, values)).fetchone() is not None
+
+
+async def delete_state(raw: RawConnection, org_id: UUID, client_id: str) -> None:
+    """With it the client is gone for all who lock states."""
+    await raw.execute(_DELETE, (org_id, client_id))
+
+
 async def select_kept(
     raw: RawConnection, org_id: UUID, client_ids: Iterable[str], now: Micros
 ) -> dict[str, Kept]:
@@ -106,20 +132,20 @@ async def update_states(
             "org": org_id,
             "version": settings_version,
             "client": Texts(list(states)),
-            "facts": to_jsonbs(
+            "facts": Jsonbs(
                 [
                     None if one is None else stored.to_facts(one.facts, one.pending_at)
                     for one in went
                 ]
             ),
             "stage": Smallints([one.stage for one in after]),
-            "since": to_instants(one.stage_since for one in after),
+            "since": Instants(one.stage_since for one in after),
             "score": Doubles([one.score for one in after]),
             "level": Smallints([one.level for one in after]),
-            "findings": to_jsonbs([stored.to_findings(one.findings) for one in after]),
-            "last": to_nullable_instants(one.last_event_at for one in after),
-            "as_of": to_instants(one.as_of for one in after),
-            "next": to_nullable_instants(one.next_check_at for one in after),
+            "findings": Jsonbs([stored.to_findings(one.findings) for one in after]),
+            "last": NullableInstants(one.last_event_at for one in after),
+            "as_of": Instants(one.as_of for one in after),
+            "next": NullableInstants(one.next_check_at for one in after),
         },
     )
 
@@ -138,7 +164,7 @@ async def insert_change(raw: RawConnection, org_id: UUID, client_ids: Sequence[s
 
 
 def _kept(row: Row) -> Kept:
-    _, created_at, ai_score, facts, uses, p25, measured_at, as_of, *shown, p75 = row
+    _, created_at, ai_score, facts, uses, p25, measured_at, as_of, version, *shown, p75 = row
     known, pending_at = stored.from_facts(facts)
     signals = None if measured_at is None else Signals(uses, p25, to_micros(measured_at))
     standing = Standing(
@@ -149,7 +175,7 @@ def _kept(row: Row) -> Kept:
         norms=Norms(p75),
         pending_at=pending_at,
     )
-    return Kept(standing, to_micros(as_of), _shown(*shown))
+    return Kept(standing, to_micros(as_of), None if version == _NEVER else _shown(*shown))
 
 
 def _shown(stage: int, level: int, score: float, findings: list[dict[str, int]]) -> Shown:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from services.journey.journeys.queries.packing import to_instants, to_nullable_instants
+from services.journey.journeys.queries.packing import Instants, NullableInstants
+from services.journey.journeys.rules.moments import from_micros, to_micros
 from services.journey.journeys.rules.visits import Visit
+from services.journey.journeys.rules.vocabulary import Happening, Stage
 from shared.arrays import NullableIntegers, Smallints, Texts, Uuids
-from shared.database import RawConnection
+from shared.database import RawConnection, Row
 
 _DELETE = "DELETE FROM app.stage_visits WHERE org_id = %s AND client_id = ANY(%s::text[])"
 
@@ -29,17 +31,43 @@ ON CONFLICT (org_id, client_id, entered_at, event_id) DO NOTHING
 """
 
 
+_SELECT = """
+SELECT stage, entered_at, event_id, unusual, left_at, next_stage FROM app.stage_visits
+WHERE org_id = %s AND client_id = %s ORDER BY entered_at, event_id
+"""
+
+_SELECT_UNUSUAL = """
+SELECT unusual FROM app.stage_visits
+WHERE org_id = %s AND client_id = %s AND entered_at = %s AND event_id = %s
+"""
+
+
+async def select_visits(raw: RawConnection, org_id: UUID, client_id: str) -> list[Visit]:
+    """All visits of a client, the oldest first."""
+    rows = await (await raw.execute(_SELECT, (org_id, client_id))).fetchall()
+    return [_visit(row) for row in rows]
+
+
+async def select_unusual(
+    raw: RawConnection, org_id: UUID, client_id: str, event: Happening
+) -> bool:
+    """Whether an event began a visit to which clients do not usually come so."""
+    place = (org_id, client_id, from_micros(event.occurred_at), event.event_id)
+    row = await (await raw.execute(_SELECT_UNUSUAL, place)).fetchone()
+    return row is not None and bool(row[0])
+
+
 async def delete_visits(raw: RawConnection, org_id: UUID, client_ids: Iterable[str]) -> None:
     """All visits of these clients."""
     await raw.execute(_DELETE, (org_id, list(client_ids)))
 
 
-async def end_visits(raw: RawConnection, org_id: UUID, by: Mapping[str, Visit]) -> None:
+async def update_ended(raw: RawConnection, org_id: UUID, by: Mapping[str, Visit]) -> None:
     """The visit that each client is on ends by its next one."""
     values = {
         "org": org_id,
         "client": Texts(list(by)),
-        "left": to_instants(one.entered_at for one in by.values()),
+        "left": Instants(one.entered_at for one in by.values()),
         "next": Smallints([one.stage for one in by.values()]),
     }
     await raw.execute(_END, values)
@@ -53,11 +81,23 @@ async def insert_visits(
     values = {
         "org": org_id,
         "client": Texts([client_id for client_id, _ in made]),
-        "entered": to_instants(one.entered_at for one in visits),
+        "entered": Instants(one.entered_at for one in visits),
         "event": Uuids([one.event_id.bytes for one in visits]),
         "stage": Smallints([one.stage for one in visits]),
-        "left": to_nullable_instants(one.left_at for one in visits),
+        "left": NullableInstants(one.left_at for one in visits),
         "next": NullableIntegers([one.next_stage for one in visits]),
         "unusual": [one.unusual for one in visits],
     }
     await raw.execute(_INSERT, values)
+
+
+def _visit(row: Row) -> Visit:
+    stage, entered_at, event_id, unusual, left_at, next_stage = row
+    return Visit(
+        stage=Stage(stage),
+        entered_at=to_micros(entered_at),
+        event_id=event_id,
+        unusual=unusual,
+        left_at=None if left_at is None else to_micros(left_at),
+        next_stage=None if next_stage is None else Stage(next_stage),
+    )

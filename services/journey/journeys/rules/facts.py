@@ -121,7 +121,9 @@ def _id(event: Happening, name: str) -> str:
 def _opened(known: Mapping[str, Micros], one: str, at: Micros) -> Mapping[str, Micros]:
     """With it since then, or since before when it is there already."""
     opened = {**known, one: known.get(one, at)}
-    return dict(list(opened.items())[-OPEN_KEPT:])
+    if len(opened) > OPEN_KEPT:
+        del opened[min(opened, key=lambda key: (opened[key], key))]
+    return opened
 
 
 def _closed(known: Mapping[str, Micros], one: str) -> Mapping[str, Micros]:

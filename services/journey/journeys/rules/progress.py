@@ -34,7 +34,7 @@ class Kept:
     as_of: Micros
     """Facts hold the events up to here; time never goes back behind it."""
     shown: Shown | None
-    """None for one that is new."""
+    """None where the rules were never evaluated: it is new."""
 
     def now(self, now: Micros) -> Micros:
         """The time to go on with: clocks of two machines differ."""
@@ -45,9 +45,10 @@ class Kept:
         pending_at = self.standing.pending_at
         return pending_at is not None and pending_at <= self.now(now)
 
-    def at_its_end(self, event: Happening) -> bool:
-        """Whether an event comes after all that is in the facts."""
-        return self.standing.facts.precedes(event)
+    def late(self, event: Happening, now: Micros) -> bool:
+        """Whether an event comes before one that is in the facts already."""
+        ahead = event.occurred_at > self.now(now)
+        return not ahead and not self.standing.facts.precedes(event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,6 @@ def anew(events: Sequence[Happening], now: Micros) -> Progress:
 def state_of(standing: Standing, settings: JourneySettings, now: Micros) -> State:
     """Where the client stands now."""
     scored = score(standing, settings, now)
-    moments = (next_change(standing, settings, now), standing.pending_at)
     return State(
         stage=standing.stage,
         stage_since=standing.stage_since,
@@ -122,5 +122,5 @@ def state_of(standing: Standing, settings: JourneySettings, now: Micros) -> Stat
         findings=scored.findings,
         last_event_at=standing.facts.last_at,
         as_of=now,
-        next_check_at=min((at for at in moments if at is not None), default=None),
+        next_check_at=next_change(standing, settings, now),
     )

@@ -13,6 +13,7 @@ from services.journey.journeys.rules.vocabulary import (
     Contribution,
     Finding,
     Micros,
+    Risk,
     RiskLevel,
     Score,
     Stage,
@@ -22,6 +23,9 @@ UNKNOWN_AI_SCORE = 50.0
 """Stands for the ai_score of clients that have none; 0 is one."""
 
 LOWEST, HIGHEST = 0.0, 100.0
+
+_FACTORS = {risk: f"risk.{risk.name.lower()}" for risk in Risk}
+_IN_STAGE = {stage: f"stage {stage.name.lower()}" for stage in Stage}
 
 
 def score(standing: Standing, settings: JourneySettings, now: Micros) -> Score:
@@ -52,7 +56,7 @@ def _contributions(
     else:
         yield Contribution("base", standing.ai_score, "ai_score of the client")
     weight = settings.stages[standing.stage].weight
-    yield Contribution("stage", weight, f"stage {standing.stage.name.lower()}")
+    yield Contribution("stage", weight, _IN_STAGE[standing.stage])
     for one in found:
         points = settings.risks[one.risk].points
-        yield Contribution(f"risk.{one.risk.name.lower()}", 0 - points, one.evidence)
+        yield Contribution(_FACTORS[one.risk], 0 - points, one.evidence)

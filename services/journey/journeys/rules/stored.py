@@ -47,9 +47,9 @@ def from_facts(kept: Mapping[str, Any]) -> tuple[Facts, Micros | None]:
         stage_at=kept["stage_at"],
         negatives=tuple(kept["negatives"]),
         milestone_at=kept["milestone_at"],
-        overdue=_by_age(kept["overdue"]),
+        overdue=kept["overdue"],
         openings=tuple((at, ticket) for at, ticket in kept["openings"]),
-        open_tickets=_by_age(kept["open_tickets"]),
+        open_tickets=kept["open_tickets"],
     )
     return facts, kept["pending_at"]
 
@@ -81,8 +81,3 @@ def to_contacts(contacts: Iterable[Contact]) -> list[tuple[int, int, Micros]]:
 def from_contacts(kept: Iterable[Sequence[int]]) -> tuple[Contact, ...]:
     """The latest outcomes, the newest first."""
     return tuple(Contact(Action(action), Outcome(outcome), at) for action, outcome, at in kept)
-
-
-def _by_age(kept: Mapping[str, Micros]) -> Mapping[str, Micros]:
-    """The oldest first, as `fold` has them: jsonb keeps no order of keys."""
-    return dict(sorted(kept.items(), key=lambda one: (one[1], one[0])))

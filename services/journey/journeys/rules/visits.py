@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -64,6 +64,14 @@ def visits(events: Iterable[Happening], coming_from: Stage | None = None) -> lis
             Visit(event.stage, event.occurred_at, event.event_id, not usual(before, event.stage))
         )
     return found
+
+
+def continued(before: Sequence[Visit], following: Sequence[Visit]) -> list[Visit]:
+    """Visits with those that follow them."""
+    if not (before and following):
+        return [*before, *following]
+    last = ended(before[-1], following[0].entered_at, following[0].stage)
+    return [*before[:-1], last, *following]
 
 
 def ended(visit: Visit, at: Micros, stage: Stage) -> Visit:

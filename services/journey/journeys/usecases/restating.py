@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from services.journey.journeys import queries
-from services.journey.journeys.rules.progress import Kept, Progress, onwards, state_of
+from services.journey.journeys.rules.journey import Standpoint
+from services.journey.journeys.rules.progress import Kept, Progress, onwards
 from services.journey.journeys.rules.settings import JourneySettings
 from services.journey.journeys.rules.vocabulary import Micros
 from shared.database import RawConnection
@@ -27,9 +28,12 @@ async def restate(
     Clients that there are not are passed over. Those that changed are told to who watches.
     """
     known = await queries.lock_states(raw, org_id, client_ids)
+    if not known:
+        return 0
     kept = await queries.select_kept(raw, org_id, known, now)
-    progress = await _catch_up(raw, org_id, kept, now)
-    return await settle(raw, org_id, kept, progress=progress, now=now, settings=settings)
+    progress = await catch_up(raw, org_id, kept, now)
+    after = await settle(raw, org_id, kept, progress=progress, now=now, settings=settings)
+    return len(_changed(kept, after))
 
 
 async def settle(
@@ -40,27 +44,26 @@ async def settle(
     progress: Mapping[str, Progress],
     now: Micros,
     settings: JourneySettings,
-) -> int:
+) -> dict[str, Standpoint]:
     """Write where clients stand whose states are locked, with what progress they made."""
-    if not kept:
-        return 0
-    standings = {
-        client_id: progress[client_id].of(one.standing) if client_id in progress else one.standing
+    after = {
+        client_id: Standpoint(
+            client_id,
+            progress[client_id].of(one.standing) if client_id in progress else one.standing,
+            settings,
+            one.now(now),
+        )
         for client_id, one in kept.items()
     }
-    states = {
-        client_id: state_of(standing, settings, kept[client_id].now(now))
-        for client_id, standing in standings.items()
-    }
+    states = {client_id: one.state for client_id, one in after.items()}
     await _write_visits(raw, org_id, progress)
     await queries.update_states(raw, org_id, states, progress, settings.version)
-    changed = [one for one, state in states.items() if state.shown != kept[one].shown]
-    if changed:
+    if changed := _changed(kept, after):
         await queries.insert_change(raw, org_id, changed)
-    return len(changed)
+    return after
 
 
-async def _catch_up(
+async def catch_up(
     raw: RawConnection, org_id: UUID, kept: Mapping[str, Kept], now: Micros
 ) -> dict[str, Progress]:
     """The progress of clients for which the time of an event has come."""
@@ -75,6 +78,10 @@ async def _catch_up(
     }
 
 
+def _changed(kept: Mapping[str, Kept], after: Mapping[str, Standpoint]) -> list[str]:
+    return [one for one, standpoint in after.items() if standpoint.state.shown != kept[one].shown]
+
+
 async def _write_visits(raw: RawConnection, org_id: UUID, progress: Mapping[str, Progress]) -> None:
     replaced = [client_id for client_id, one in progress.items() if one.anew]
     if replaced:
@@ -85,7 +92,7 @@ async def _write_visits(raw: RawConnection, org_id: UUID, progress: Mapping[str,
         if one.visits and not one.anew
     }
     if ended:
-        await queries.end_visits(raw, org_id, ended)
+        await queries.update_ended(raw, org_id, ended)
     made = [(client_id, visit) for client_id, one in progress.items() for visit in one.visits]
     if made:
         await queries.insert_visits(raw, org_id, made)

@@ -190,7 +190,7 @@ def ranked(
     *,
     held_out: bool = False,
 ) -> tuple[Ranked, ...]:
-    """Permitted actions, the best first; the rules' order, given, stands where nothing is learnt."""
+    """Permitted actions, given in the rules' order, the best first."""
     found = prospects(called, policy, learning, segment, held_out=held_out)
     return ranked_by(called, found, seed)
 

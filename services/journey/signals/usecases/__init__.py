@@ -1,5 +1,6 @@
-"""Asking insight about one client, and about all of them."""
+"""Asking insight about one client, and keeping what it says of all of them."""
 
 from services.journey.signals.usecases.asking import Signalling
+from services.journey.signals.usecases.sweeping import Sweeps
 
-__all__ = ["Signalling"]
+__all__ = ["Signalling", "Sweeps"]

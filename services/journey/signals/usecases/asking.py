@@ -13,7 +13,8 @@ from services.journey.insight import Asking
 from services.journey.journeys.rules.vocabulary import Signals
 from services.journey.parts import Parts
 from services.journey.signals.errors import InsightFails, InsightRefuses
-from services.journey.signals.rules import Answers, Breaker, Key, Ticket, Turn, waiting_seconds
+from services.journey.signals.rules.answers import Answers, Key, waiting_seconds
+from services.journey.signals.rules.breaker import Breaker, Ticket, Turn
 from shared.identity.identity import Identity
 from shared.rpc.call import current_call
 
@@ -62,7 +63,7 @@ class Signalling:
     async def _ask(self, ticket: Ticket, key: Key, act: str, now: datetime) -> Signals | None:
         signals, trouble = None, "stopped"
         try:
-            signals = await self._insight.about(*key, act=act, now=now, seconds=self._budget)
+            signals = await self._insight.about_one(*key, act=act, now=now, seconds=self._budget)
             trouble = ""
         except InsightRefuses:
             trouble = ""

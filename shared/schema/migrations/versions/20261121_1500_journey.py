@@ -114,6 +114,8 @@ _TABLES = {
         PRIMARY KEY (org_id, day)""",
     "journey_cursors": """
         position bigint NOT NULL,
+        settings_version integer NOT NULL,
+        norms_day date,
         PRIMARY KEY (org_id)""",
     "action_outcomes": """
         outcome_id uuid NOT NULL,
@@ -144,6 +146,7 @@ _TABLES = {
         ignored bigint NOT NULL,
         succeeded bigint NOT NULL,
         failed bigint NOT NULL,
+        changed_at timestamptz NOT NULL,
         PRIMARY KEY (org_id, day, segment, action, arm)""",
     "action_policies": """
         policy_version bigint NOT NULL,
@@ -160,14 +163,19 @@ _INDEXES = (
         (org_id, client_id, occurred_at, event_id)""",
     "CREATE INDEX stage_visits_entered ON app.stage_visits (org_id, stage, entered_at)",
     "CREATE INDEX stage_visits_left ON app.stage_visits (org_id, stage, left_at)",
+    "CREATE INDEX journey_changes_position ON app.journey_changes (position)",
     """CREATE INDEX client_states_risk ON app.client_states
         (org_id, risk_level DESC, score, client_id) WHERE risk_level > 1""",
     """CREATE INDEX client_states_stage ON app.client_states
         (org_id, stage, risk_level DESC, score, client_id)""",
     "CREATE INDEX client_states_due ON app.client_states (org_id, next_check_at)",
+    # Of the few types that count in journeys, when a client is made known after its events.
+    """CREATE INDEX events_client ON app.events (org_id, client_id, occurred_at, event_id)
+        WHERE type_id IN (27, 28) AND client_id IS NOT NULL""",
     """CREATE INDEX action_outcomes_client ON app.action_outcomes
         (org_id, client_id, occurred_at)""",
     "CREATE INDEX action_outcomes_occurred ON app.action_outcomes (org_id, occurred_at)",
+    "CREATE INDEX action_tallies_changed ON app.action_tallies (changed_at)",
 )
 
 _KEPT = """app.clients, app.client_versions, app.journey_events, app.stage_visits,

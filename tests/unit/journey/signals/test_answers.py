@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.journey.journeys.rules.vocabulary import Signals
-from services.journey.signals.rules import Answers, can_be, is_low, waiting_seconds
+from services.journey.signals.rules.answers import Answers, can_be, is_low, waiting_seconds
 
 ORG = uuid4()
 SIGNALS = Signals(feature_uses=3, feature_uses_p25=4.5, measured_at=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.journey.signals.rules import Breaker, Patience, Turn
+from services.journey.signals.rules.breaker import Breaker, Patience, Turn
 
 PATIENCE = Patience(in_a_row=3, looked_at=8, share=0.5, window_seconds=30, pause_seconds=2)
 
@@ -33,8 +33,8 @@ class TestOpening:
         breaker = Breaker(PATIENCE)
         for _ in range(3):
             failing(breaker, 1)
-            record(breaker, 0, ok=True)
-            record(breaker, 0, ok=True)
+            for _ in range(3):
+                record(breaker, 0, ok=True)
         failing(breaker, 2)
         assert breaker.closed
 

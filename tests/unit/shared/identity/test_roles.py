@@ -30,7 +30,7 @@ NOT_FOR_MEMBERS = (
             "GenerateInsights", "ListInsights", "GetInsight", "AcknowledgeInsight",
             "ResolveInsight", "DismissInsight", "WatchInsights", "BacktestDetectors",
             "GetConciergeContext", "PublishToConcierge", "PublishToTierManager",
-            "ListFeedDeliveries", "GetClientSignals", "GetDetectorSettings",
+            "ListFeedDeliveries", "GetClientSignals", "ListClientSignals", "GetDetectorSettings",
             "UpdateDetectorSettings",
         )
     ),

@@ -1,0 +1,1 @@
+"""What `footfall journey` asks, and how the answers look."""

@@ -1,0 +1,64 @@
+"""Saying an answer: as one JSON document to scripts, as pictures to people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import RenderableType
+
+from services.cli.terminal import consoles
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+def as_json(answer: Message) -> dict[str, Any]:
+    """With the names of the contract; what is empty is there, so that scripts need not ask."""
+    return MessageToDict(
+        answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def one_line(answer: Message) -> None:
+    """The whole answer for scripts."""
+    print(json.dumps(as_json(answer), ensure_ascii=False), flush=True)
+
+
+def show(*pictures: RenderableType) -> None:
+    """For people; what is empty is left out."""
+    console = consoles.answers()
+    for picture in pictures:
+        if picture:
+            console.print(picture)
+
+
+def printable(answer: AnyMessage) -> AnyMessage:
+    """The same without control characters: ids are anybody's choice, and terminals obey them."""
+    copy = type(answer)()
+    copy.CopyFrom(answer)
+    _clean(copy)
+    return copy
+
+
+def _clean(message: Message) -> None:
+    for field, value in message.ListFields():
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            continue  # parameters, for programs
+        if isinstance(value, str):
+            setattr(message, field.name, shown(value))
+        elif isinstance(value, Message):
+            _clean(value)
+        elif field.cpp_type == field.CPPTYPE_MESSAGE:
+            for one in value:
+                _clean(one)
+        elif field.cpp_type == field.CPPTYPE_STRING:
+            value[:] = [shown(one) for one in value]
+
+
+def shown(text: str) -> str:
+    """A text without control characters."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

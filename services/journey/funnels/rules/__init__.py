@@ -1,0 +1,1 @@
+"""Funnels as they are told, and the prediction of the next stage. Pure."""

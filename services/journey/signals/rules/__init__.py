@@ -1,0 +1,1 @@
+"""When insight is asked, what is believed of its answers, and what they change. Pure."""

@@ -1,0 +1,373 @@
+"""GetClientJourney and CalculateJourneyScore: what follows from events, now and in the past."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from footfall.journey.v1 import journey_pb2 as words
+from footfall.journey.v1 import tracking_pb2 as pb
+from tests.cataloguing import update
+from tests.ingesting import at, new_id
+from tests.journeying import Journey, Traveller
+from tests.organisations import Organisation
+from tests.tracking import (
+    calculated,
+    get,
+    journey_of,
+    path,
+    refused,
+    risks,
+    told,
+    track_one,
+    upsert,
+    verdicts,
+)
+from tests.travels import (
+    ACTIVE_PROJECT,
+    BILLING,
+    CHURN_RISK,
+    DAY,
+    LATE_INVOICES,
+    LEAD,
+    LOW_ENGAGEMENT,
+    ONBOARDING,
+    RETENTION,
+    SENTIMENT,
+    happening,
+    track,
+    troubles,
+)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def score_of(found: words.Score) -> float:
+    """The score that its parts sum to, and that it says it is."""
+    assert sum(one.points for one in found.contributions) == found.score
+    return found.score
+
+
+class TestNow:
+    def test_of_a_new_client(self, caller: Traveller) -> None:
+        created_at = upsert(caller, ai_score=30).client.created_at
+        journey = journey_of(caller)
+        assert (journey.current_stage, journey.stage_since) == (LEAD, created_at)
+        assert [*journey.events, *journey.stages, *journey.time_in_stages] == []
+        assert (journey.score, score_of(journey.score_details)) == (30, 30)
+        assert journey.total_events == 0
+        assert journey.as_of.ToNanoseconds() >= created_at.ToNanoseconds()
+
+    def test_all_that_events_say(self, caller: Traveller) -> None:
+        upsert(caller, ai_score=40)
+        way = [
+            happening("nils", "moved", 10, LEAD),
+            happening("nils", "moved", 9, ONBOARDING),
+            happening("nils", "called", 8, ONBOARDING),
+            happening("nils", "moved", 5, LEAD),
+            happening("nils", "moved", 3, ONBOARDING),
+            happening("nils", "invoice_overdue", 2, invoice_id="i1"),
+        ]
+        random.Random(1).shuffle(shuffled := [*way])
+        track(caller, *shuffled)
+        journey = journey_of(caller)
+        assert told(journey) == [one.event_id for one in way]
+        assert [one.event for one in journey.events] == way
+        assert path(journey) == [LEAD, ONBOARDING, LEAD, ONBOARDING]
+        assert journey.current_stage == ONBOARDING
+        assert journey.stage_since == journey.stages[-1].entered_at == way[4].occurred_at
+        assert journey.stages[1].left_at == journey.stages[2].entered_at == way[3].occurred_at
+        assert not journey.stages[-1].HasField("left_at")
+        days = {one.stage: one.seconds / DAY for one in journey.time_in_stages}
+        assert days == pytest.approx({LEAD: 3, ONBOARDING: 7}, abs=0.01)
+        assert {one.stage: one.visits for one in journey.time_in_stages} == {LEAD: 2, ONBOARDING: 2}
+        assert sum(one.seconds for one in journey.stages) == pytest.approx(10 * DAY, abs=900)
+        assert risks(journey.score_details.risks) == [LATE_INVOICES]
+        assert journey.score == score_of(journey.score_details) == 40 + 10 - 10
+        assert journey.total_events == len(way)
+
+    def test_pages_are_of_one_journey(self, caller: Traveller) -> None:
+        upsert(caller)
+        same = at(DAY)
+        sent = [happening("nils", "called", 2 - number / 10, ONBOARDING) for number in range(7)]
+        for _ in range(4):
+            sent.append(one := happening("nils", "called", 1, ONBOARDING))
+            one.occurred_at.CopyFrom(same)
+        track(caller, *sent)
+        ordered = [
+            one.event_id
+            for one in sorted(sent, key=lambda one: (one.occurred_at.ToNanoseconds(), one.event_id))
+        ]
+        for size in (1, 3, 11, 1_000):
+            assert told(journey_of(caller, size=size)) == ordered
+
+    def test_what_comes_later_is_on_no_later_page(self, caller: Traveller) -> None:
+        upsert(caller)
+        track(caller, *(happening("nils", "called", ago, ONBOARDING) for ago in (3, 2, 1)))
+        request = pb.GetClientJourneyRequest(client_id="nils", page_size=2)
+        first = caller.call("GetClientJourney", request)
+        track(caller, happening("nils", "moved", -0.0001, BILLING), happening("nils", "x", 0, LEAD))
+        request.page_token = first.next_page_token
+        second = caller.call("GetClientJourney", request)
+        assert len(second.events) == 1
+        assert not second.next_page_token
+        assert (second.as_of, second.total_events) == (first.as_of, 3)
+        assert second.current_stage == ONBOARDING
+
+    def test_the_latest_200_visits(self, caller: Traveller) -> None:
+        upsert(caller)
+        track(
+            caller,
+            *(
+                happening("nils", "moved", 300 - number, LEAD if number % 2 else ONBOARDING)
+                for number in range(250)
+            ),
+        )
+        journey = journey_of(caller, size=1_000)
+        assert len(journey.stages) == 200
+        assert journey.stages[-1].entered_at == journey.events[-1].event.occurred_at
+        assert sum(one.visits for one in journey.time_in_stages) == 250
+
+    def test_an_unknown_client_is_not_found(self, caller: Traveller) -> None:
+        for act in (journey_of, calculated, get):
+            error = refused(act, caller)
+            assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+
+
+class TestLate:
+    def test_the_past_and_what_followed_change(self, caller: Traveller) -> None:
+        upsert(caller)
+        track(caller, happening("nils", "moved", 9, LEAD), happening("nils", "moved", 2, BILLING))
+        track(caller, happening("nils", "moved", 5, CHURN_RISK))
+        journey = journey_of(caller)
+        assert path(journey) == [LEAD, CHURN_RISK, BILLING]
+        assert journey.current_stage == BILLING
+        assert [one.unusual for one in journey.stages] == [False, False, True]
+
+    def test_a_late_payment_was_no_payment_of_what_came_after(self, caller: Traveller) -> None:
+        upsert(caller)
+        track(caller, happening("nils", "invoice_overdue", 3, invoice_id=7))
+        track(caller, happening("nils", "invoice_paid", 4, invoice_id=7))
+        assert risks(calculated(caller).risks) == [LATE_INVOICES]
+        track(caller, happening("nils", "invoice_paid", 2, invoice_id="7"))
+        assert not calculated(caller).risks
+
+    def test_the_order_of_arrival_does_not_matter(self, caller: Traveller) -> None:
+        """One by one, backwards, and all at once."""
+        chance = random.Random(7)
+        sent = troubles("a", 4, ACTIVE_PROJECT)
+        sent += [happening("a", "moved", chance.uniform(1, 50), stage) for stage in range(1, 10)]
+        orders = {
+            "a": sorted(sent, key=lambda one: one.occurred_at.ToNanoseconds()),
+            "b": sorted(sent, key=lambda one: -one.occurred_at.ToNanoseconds()),
+            "c": chance.sample(sent, len(sent)),
+        }
+        for client_id, events in orders.items():
+            upsert(caller, client_id)
+            for one in events:
+                copy = words.JourneyEvent()
+                copy.CopyFrom(one)
+                copy.client_id, copy.event_id = client_id, new_id()
+                track_one(caller, copy)
+        journeys = [journey_of(caller, client_id) for client_id in orders]
+        assert len({tuple(path(one)) for one in journeys}) == 1
+        assert len({tuple(str(risk) for risk in one.score_details.risks) for one in journeys}) == 1
+        assert len({one.score for one in journeys}) == 1
+
+
+class TestAsOf:
+    def test_yesterday_is_as_it_was(self, caller: Traveller) -> None:
+        upsert(caller)
+        track(
+            caller,
+            happening("nils", "moved", 40, ONBOARDING),
+            happening("nils", "invoice_overdue", 30, invoice_id="i1"),
+            happening("nils", "call", 20, sentiment="negative"),
+        )
+        yesterday = at(DAY)
+        before = journey_of(caller, as_of=yesterday)
+        assert path(before) == [ONBOARDING]
+        assert before.as_of == yesterday
+        assert risks(before.score_details.risks) == [LATE_INVOICES, LOW_ENGAGEMENT]
+        track(
+            caller,
+            happening("nils", "invoice_paid", 0.5, invoice_id="i1"),
+            happening("nils", "call", 0.4, sentiment="negative"),
+            happening("nils", "moved", 0.3, BILLING),
+        )
+        now = journey_of(caller)
+        assert (now.current_stage, risks(now.score_details.risks)) == (BILLING, [SENTIMENT])
+        assert journey_of(caller, as_of=yesterday) == before
+
+    def test_a_late_arrival_changes_yesterday(self, caller: Traveller) -> None:
+        upsert(caller)
+        track(caller, happening("nils", "moved", 9, LEAD))
+        yesterday = at(DAY)
+        before = journey_of(caller, as_of=yesterday)
+        late = happening("nils", "moved", 2, ONBOARDING)
+        track(caller, late)
+        after = journey_of(caller, as_of=yesterday)
+        assert (path(before), path(after)) == ([LEAD], [LEAD, ONBOARDING])
+        assert after.total_events == 2
+
+    def test_an_event_of_that_very_moment_counts(self, caller: Traveller) -> None:
+        upsert(caller)
+        one = happening("nils", "moved", 2, ONBOARDING)
+        track(caller, happening("nils", "moved", 3, LEAD), one)
+        moment = one.occurred_at
+        assert path(journey_of(caller, as_of=moment)) == [LEAD, ONBOARDING]
+        assert journey_of(caller, as_of=moment).stages[-1].seconds == 0
+        just_before = Timestamp(seconds=moment.seconds, nanos=moment.nanos)
+        just_before.FromMicroseconds(moment.ToMicroseconds() - 1)
+        assert path(journey_of(caller, as_of=just_before)) == [LEAD]
+
+    def test_before_anything_was_known_it_is_not_found(self, caller: Traveller) -> None:
+        upsert(caller)
+        error = refused(journey_of, caller, as_of=at(DAY))
+        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+        track(caller, happening("nils", "moved", 2, ONBOARDING))
+        assert journey_of(caller, as_of=at(DAY)).current_stage == ONBOARDING
+        assert refused(journey_of, caller, as_of=at(3 * DAY)).code is grpc.StatusCode.NOT_FOUND
+
+    @pytest.mark.parametrize(
+        "moment",
+        [lambda: at(-90), lambda: Timestamp(seconds=946_684_799), lambda: Timestamp(nanos=-1)],
+        ids=["ahead", "before 2000", "no time"],
+    )
+    def test_times_that_cannot_be_asked_about(
+        self, caller: Traveller, moment: Callable[[], Timestamp]
+    ) -> None:
+        upsert(caller)
+        assert [*refused(journey_of, caller, as_of=moment()).violations] == ["as_of"]
+
+    @pytest.mark.parametrize("ago", [-30, 30])
+    def test_close_to_now_is_now(self, caller: Traveller, ago: float) -> None:
+        """Clocks of callers differ."""
+        upsert(caller)
+        assert track_one(caller, happening("nils", "moved", 0, ONBOARDING)).current_stage
+        assert path(journey_of(caller, as_of=at(ago))) == [ONBOARDING]
+
+    def test_ai_score_and_settings_are_those_of_the_time(
+        self, caller: Traveller, journey: Journey, acme: Organisation
+    ) -> None:
+        upsert(caller, ai_score=80)
+        track(caller, happening("nils", "moved", 8, ONBOARDING))
+        update(
+            journey.traveller(acme, "olga"),
+            stages=[{"stage": ONBOARDING, "weight": 15, "actions": []}],
+        )
+        assert journey_of(caller).score == 95
+        for table, column in (
+            ("client_versions", "valid_from"), ("journey_settings", "changed_at"),
+        ):  # fmt: skip
+            acme.database.execute(
+                f"UPDATE app.{table} SET {column} = {column} - interval '5 days' WHERE org_id = %s",
+                acme.org_id,
+            )
+        upsert(caller, ai_score=10)
+        answers = [journey_of(caller, as_of=at(days * DAY)) for days in (4, 6)]
+        assert [one.score for one in answers] == [80 + 15, 50 + 10]
+        assert [one.score_details.settings_version for one in answers] == [1, 0]
+        assert journey_of(caller).score == 25
+
+
+class TestAhead:
+    def test_what_is_told_ahead_counts_when_its_time_comes(
+        self, caller: Traveller, acme: Organisation
+    ) -> None:
+        upsert(caller)
+        track(caller, happening("nils", "moved", 1, ONBOARDING))
+        ahead = happening("nils", "moved", -3 / DAY, BILLING)
+        answer = track_one(caller, ahead)
+        assert (answer.current_stage, answer.unusual) == (ONBOARDING, False)
+        early = journey_of(caller)
+        if early.as_of.ToNanoseconds() < ahead.occurred_at.ToNanoseconds():
+            assert (path(early), early.total_events, len(early.events)) == ([ONBOARDING], 1, 1)
+        wait_until(lambda: journey_of(caller).current_stage == BILLING)
+        journey = journey_of(caller)
+        assert path(journey) == [ONBOARDING, BILLING]
+        assert [one.unusual for one in journey.events] == [False, True]
+        assert (journey.stage_since, journey.total_events) == (ahead.occurred_at, 2)
+        assert (journey.score, get(caller).standing.score) == (75, 75)
+        assert _kept_stages(acme) == [(ONBOARDING,)], "reading writes nothing"
+        assert calculated(caller).score == 75
+        assert _kept_stages(acme) == [(BILLING,)]
+        assert path(journey_of(caller)) == [ONBOARDING, BILLING]
+
+    def test_the_next_event_takes_what_waited_along(self, caller: Traveller) -> None:
+        upsert(caller)
+        track(
+            caller,
+            happening("nils", "moved", 1, ONBOARDING),
+            happening("nils", "moved", -2 / DAY, BILLING),
+            happening("nils", "moved", -0.9, RETENTION),
+        )
+        wait_until(lambda: journey_of(caller).current_stage == BILLING)
+        track(caller, happening("nils", "moved", 0, CHURN_RISK))
+        journey = journey_of(caller)
+        assert path(journey) == [ONBOARDING, BILLING, CHURN_RISK]
+        track(caller, happening("nils", "moved", 0.5, ACTIVE_PROJECT))
+        assert path(journey_of(caller)) == [ONBOARDING, ACTIVE_PROJECT, BILLING, CHURN_RISK]
+
+
+class TestScore:
+    def test_it_is_calculated_and_kept(self, caller: Traveller, acme: Organisation) -> None:
+        upsert(caller, ai_score=90)
+        track(caller, *troubles("nils", 4, ONBOARDING))
+        found = calculated(caller)
+        assert found.score == score_of(found.score_details) == 60
+        assert (found.risk_level, len(found.risks)) == (words.RISK_LEVEL_CRITICAL, 4)
+        assert list(found.contributions) == list(found.score_details.contributions)
+        assert list(found.recommended_actions) == [
+            words.ACTION_CONCIERGE_PERSONAL_INTERVENTION,
+            words.ACTION_EMAIL_OUTREACH,
+            words.ACTION_SEND_VOICE_MESSAGE,
+            words.ACTION_SCHEDULE_MEETING,
+        ]
+        kept = acme.database.execute(
+            "SELECT score, risk_level, as_of FROM app.client_states WHERE org_id = %s", acme.org_id
+        )
+        assert [one[:2] for one in kept] == [(60, 4)]
+        assert found.score_details.as_of.ToMicroseconds() == round(kept[0][2].timestamp() * 1e6)
+
+    def test_what_is_switched_off_is_not_recommended(
+        self, caller: Traveller, journey: Journey, acme: Organisation
+    ) -> None:
+        upsert(caller)
+        assert list(calculated(caller).recommended_actions) == [words.ACTION_EMAIL_OUTREACH]
+        off: dict[str, Any] = {
+            "action": words.ACTION_EMAIL_OUTREACH, "enabled": False, "channel": 1, "reason": "no",
+        }  # fmt: skip
+        update(journey.traveller(acme, "olga"), actions=[off])
+        assert not calculated(caller).recommended_actions
+
+    def test_changes_are_logged_for_those_who_watch(
+        self, caller: Traveller, acme: Organisation
+    ) -> None:
+        upsert(caller, ai_score=10)
+        upsert(caller, ai_score=10, name="Nils")
+        track(caller, happening("nils", "moved", 2, ONBOARDING))
+        track(caller, happening("nils", "called", 1, ONBOARDING))
+        calculated(caller)
+        assert verdicts(caller, happening("nils", "moved", -0.5, BILLING)) == ["ACCEPTED"]
+        track(caller, happening("nils", "invoice_overdue", 1))
+        logged = acme.database.execute(
+            "SELECT client_ids FROM app.journey_changes WHERE org_id = %s", acme.org_id
+        )
+        assert logged == [(["nils"],)] * 3, "made, moved, at risk"
+
+
+def _kept_stages(organisation: Organisation) -> list[tuple[Any, ...]]:
+    query = "SELECT stage FROM app.client_states WHERE org_id = %s"
+    return organisation.database.execute(query, organisation.org_id)

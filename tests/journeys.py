@@ -1,0 +1,179 @@
+"""Clients at a fixed time, for the rules of journey: by hand, risk by risk, and at random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from services.journey.journeys.rules.facts import derive
+from services.journey.journeys.rules.risks import findings
+from services.journey.journeys.rules.settings import (
+    RISKS,
+    JourneySettings,
+    LevelRule,
+    RiskRule,
+    Thresholds,
+)
+from services.journey.journeys.rules.standing import Standing
+from services.journey.journeys.rules.vocabulary import (
+    DAY,
+    SECOND,
+    Action,
+    Finding,
+    Happening,
+    Micros,
+    Norms,
+    Priority,
+    Risk,
+    RiskLevel,
+    Signals,
+    Stage,
+)
+
+NOW: Micros = 20_000 * DAY + 7 * 3600 * SECOND
+DEFAULTS = JourneySettings()
+MICRO = 1 / DAY
+"""In days."""
+
+_ids = count(1)
+
+
+def event(
+    days_ago: float, event_type: str = "note", stage: Stage | None = None, **metadata: Any
+) -> Happening:
+    """An event so many days before NOW; of one moment the one that is made first comes first."""
+    at = NOW - round(days_ago * DAY)
+    return Happening(UUID(int=next(_ids)), at, event_type, stage, metadata)
+
+
+def client(*events: Happening, created_days_ago: float = 400, **known: Any) -> Standing:
+    """A client with these events."""
+    return Standing(NOW - round(created_days_ago * DAY), derive(events), **known)
+
+
+ENGAGED = [event(1), event(2), event(3)]
+"""No matter what else happens, this client is engaged."""
+
+
+def found(
+    standing: Standing, settings: JourneySettings = DEFAULTS, now: Micros = NOW
+) -> dict[Risk, Finding]:
+    """The risks that hold, by default now."""
+    return {one.risk: one for one in findings(standing, settings, now)}
+
+
+def risks(standing: Standing) -> set[Risk]:
+    """Which."""
+    return set(found(standing))
+
+
+CAUSES: dict[Risk, list[tuple[float, str, dict[str, Any]]]] = {
+    Risk.LOW_ENGAGEMENT: [],
+    Risk.LATE_INVOICES: [(50, "invoice_overdue", {"invoice_id": "F-7"})],
+    Risk.SLOW_PROJECT_PROGRESS: [],
+    Risk.NEGATIVE_SENTIMENT: [(40, "call", {"sentiment": "negative"})] * 2,
+    Risk.LOW_FEATURE_USAGE: [],
+    Risk.HIGH_SUPPORT_TICKETS: [
+        (60, "support_ticket_opened", {"ticket_id": one}) for one in ("T-1", "T-2", "T-3")
+    ],
+}
+
+
+def troubled(risks: Iterable[Risk], stage: Stage = Stage.ACTIVE_PROJECT, **known: Any) -> Standing:
+    """A client in that stage with exactly these risks, by the default settings."""
+    wanted = set(risks)
+    happened = [event(70, "moved", stage)]
+    for risk in wanted:
+        happened += [event(ago, kind, **metadata) for ago, kind, metadata in CAUSES[risk]]
+    if Risk.LOW_ENGAGEMENT not in wanted:
+        happened += [event(1), event(1), event(1)]
+    if Risk.SLOW_PROJECT_PROGRESS not in wanted:
+        happened += [event(5, "milestone_reached")]
+    uses = 3 if Risk.LOW_FEATURE_USAGE in wanted else 30
+    return client(*happened, signals=Signals(uses, 12.5, NOW), **known)
+
+
+_TIMES = st.one_of(st.integers(0, 60).map(float), st.floats(0, 60))
+_TYPES: dict[str, list[dict[str, Any]]] = {
+    "note": [{}],
+    "call": [{"sentiment": "negative"}, {"sentiment": "positive"}],
+    "invoice_overdue": [{"invoice_id": one} for one in "ab"] + [{}],
+    "invoice_paid": [{"invoice_id": one} for one in "ab"] + [{}],
+    "support_ticket_opened": [{"ticket_id": one} for one in "abcd"] + [{}],
+    "support_ticket_closed": [{"ticket_id": one} for one in "abcd"],
+    "milestone_reached": [{}],
+}
+_STAGES = st.sampled_from([None, None, Stage.ACTIVE_PROJECT, Stage.BILLING, Stage.CHURN_RISK])
+
+
+@st.composite
+def happenings(draw: st.DrawFn) -> list[Happening]:
+    """What happened to a client in two months."""
+    kinds = [(kind, one) for kind, found in _TYPES.items() for one in found]
+    drawn = draw(st.lists(st.tuples(_TIMES, st.sampled_from(kinds), _STAGES), max_size=25))
+    return [
+        Happening(UUID(int=place), NOW - round(ago * DAY), kind, stage, metadata)
+        for place, (ago, (kind, metadata), stage) in enumerate(drawn)
+    ]
+
+
+@st.composite
+def standings(draw: st.DrawFn, events: list[Happening] | None = None) -> Standing:
+    """A client with them, and whatever else may be known of it."""
+    p25 = draw(st.none() | st.floats(0, 20))
+    usual = draw(st.none() | st.floats(0, 60 * 86_400))
+    return Standing(
+        created_at=NOW - round(draw(_TIMES) * DAY),
+        facts=derive(draw(happenings()) if events is None else events),
+        ai_score=draw(st.none() | st.floats(0, 100)),
+        signals=draw(
+            st.none() | st.builds(Signals, st.integers(0, 20), st.just(p25), st.just(NOW))
+        ),
+        norms=Norms(usual),
+    )
+
+
+@st.composite
+def catalogues(draw: st.DrawFn) -> JourneySettings:
+    """Settings that an organisation may have."""
+    rules = {
+        risk: RiskRule(
+            draw(st.sampled_from(Action)),
+            draw(st.integers(1, 4)),
+            draw(st.integers(0, 100) | st.floats(0, 100)),
+            draw(st.booleans()),
+        )
+        for risk in RISKS
+    }
+    least = sorted(draw(st.sets(st.integers(1, 6), min_size=3, max_size=3)))
+    levels = {
+        level: LevelRule(risks, Priority(level))
+        for level, risks in zip(RiskLevel, (0, *least), strict=True)
+    }
+    stages = {
+        stage: replace(rule, weight=draw(st.floats(-100, 100)))
+        for stage, rule in DEFAULTS.stages.items()
+    }
+    return replace(
+        DEFAULTS, risks=rules, levels=levels, stages=stages, thresholds=draw(_thresholds())
+    )
+
+
+def _thresholds() -> st.SearchStrategy[Thresholds]:
+    days = st.integers(1, 40)
+    return st.builds(
+        Thresholds,
+        engagement_min_events=st.integers(1, 20),
+        engagement_days=days,
+        engagement_grace_days=st.integers(0, 40),
+        sentiment_min_negative=st.integers(1, 10),
+        project_min_days=days,
+        project_milestone_days=days,
+        tickets_min=st.integers(1, 6),
+        tickets_days=days,
+    )

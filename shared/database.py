@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 import orjson
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, IsolationLevel
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
@@ -148,6 +148,15 @@ class Database:
             await raw.execute(_IDENTIFY, (tenant.org_id, tenant.role, tenant.user_id))
             yield raw
 
+    @asynccontextmanager
+    async def snapshot(self, tenant: Tenant) -> AsyncIterator[RawConnection]:
+        """The same for statements that must all see one moment, and write nothing."""
+        async with self._pool.connection() as raw:
+            await raw.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+            await raw.set_read_only(True)
+            await raw.execute(_IDENTIFY, (tenant.org_id, tenant.role, tenant.user_id))
+            yield raw
+
     async def in_one_round_trip(self, statements: Sequence[Statement]) -> list[Row | None]:
         """Run statements of one or more tenants as one transaction; the first row of each.
 
@@ -229,3 +238,6 @@ async def _configure(raw: RawConnection) -> None:
 async def _reset(raw: RawConnection) -> None:
     if raw.info.transaction_status != TransactionStatus.IDLE:
         raise psycopg.OperationalError("a connection came back inside a transaction")
+    # Both only say how the next transaction begins: nothing is sent.
+    await raw.set_isolation_level(None)
+    await raw.set_read_only(None)

@@ -31,10 +31,14 @@ def all_of(
     return [one.action for one in (*best, *answer.alternatives)]
 
 
-def engaged(caller: Traveller, stage: int, client_id: str = "nils", **client: Any) -> None:
-    """A client without any risk, in this stage."""
+def engaged(
+    caller: Traveller, stage: int, client_id: str = "nils", **client: Any
+) -> words.JourneyEvent:
+    """A client without any risk, in this stage since the event."""
     make(caller, client_id, **client)
-    track(caller, *(happening(client_id, "called", day, stage) for day in (12, 11, 10)))
+    events = [happening(client_id, "called", day, stage) for day in (12, 11, 10)]
+    track(caller, *events)
+    return events[0]
 
 
 def signalled(

@@ -55,6 +55,7 @@ class Ingest:
     log: Path = Path(os.devnull)
     process: subprocess.Popen[bytes] = field(init=False)
     module: ClassVar[str] = "services.event_ingest"
+    metrics_port: ClassVar[str] = "FOOTFALL_EVENT_INGEST_METRICS_PORT"
 
     @property
     def address(self) -> str:
@@ -62,7 +63,7 @@ class Ingest:
 
     def numbers(self) -> Mapping[str, float]:
         """What Prometheus would see, by name and labels as they are written there."""
-        port = self.environment["FOOTFALL_EVENT_INGEST_METRICS_PORT"]
+        port = self.environment[self.metrics_port]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             page: str = answer.read().decode()
         lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))

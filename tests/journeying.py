@@ -28,6 +28,7 @@ class Journey(Ingest):
     """A running journey service."""
 
     module: ClassVar[str] = "services.journey"
+    metrics_port: ClassVar[str] = "FOOTFALL_JOURNEY_METRICS_PORT"
 
     def traveller(
         self, organisation: Organisation, subject: str = "backend", **key: Any

@@ -108,13 +108,20 @@ _TYPES: dict[str, list[dict[str, Any]]] = {
     "support_ticket_closed": [{"ticket_id": one} for one in "abcd"],
     "milestone_reached": [{}],
 }
+_FAMILIES = [
+    ["note", "milestone_reached"],
+    ["note", "call"],
+    ["support_ticket_opened", "support_ticket_closed"],
+    ["support_ticket_opened"],
+]
 _STAGES = st.sampled_from([None, None, Stage.ACTIVE_PROJECT, Stage.BILLING, Stage.CHURN_RISK])
 
 
 @st.composite
 def happenings(draw: st.DrawFn) -> list[Happening]:
-    """What happened to a client in two months."""
-    kinds = [(kind, one) for kind, found in _TYPES.items() for one in found]
+    """What happened to a client in two months: anything, or much of the same."""
+    types = draw(st.just(list(_TYPES)) | st.sampled_from(_FAMILIES))
+    kinds = [(kind, one) for kind in types for one in _TYPES[kind]]
     drawn = draw(st.lists(st.tuples(_TIMES, st.sampled_from(kinds), _STAGES), max_size=25))
     return [
         Happening(UUID(int=place), NOW - round(ago * DAY), kind, stage, metadata)
@@ -125,7 +132,7 @@ def happenings(draw: st.DrawFn) -> list[Happening]:
 @st.composite
 def standings(draw: st.DrawFn, events: list[Happening] | None = None) -> Standing:
     """A client with them, and whatever else may be known of it."""
-    p25 = draw(st.none() | st.floats(0, 20))
+    p25 = draw(st.sampled_from([None, 0.0, 4.5, 12.0, 12.5]))
     usual = draw(st.none() | st.floats(0, 60 * 86_400))
     return Standing(
         created_at=NOW - round(draw(_TIMES) * DAY),
@@ -146,7 +153,7 @@ def catalogues(draw: st.DrawFn) -> JourneySettings:
             draw(st.sampled_from(Action)),
             draw(st.integers(1, 4)),
             draw(st.integers(0, 100) | st.floats(0, 100)),
-            draw(st.booleans()),
+            draw(st.sampled_from([True, True, True, True, False])),
         )
         for risk in RISKS
     }
@@ -166,7 +173,7 @@ def catalogues(draw: st.DrawFn) -> JourneySettings:
 
 def _thresholds() -> st.SearchStrategy[Thresholds]:
     days = st.integers(1, 40)
-    return st.builds(
+    return st.just(Thresholds()) | st.builds(
         Thresholds,
         engagement_min_events=st.integers(1, 20),
         engagement_days=days,

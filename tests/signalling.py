@@ -42,7 +42,8 @@ def use(backend: Caller, asker: Asker, uses: Mapping[str, int]) -> None:
     ]
     assert set(backend.verdicts(*events)) == {"ACCEPTED"}
     # For another time than anybody else asks: the fleet's quartile is remembered for a minute.
-    request = signals_pb2.GetClientSignalsRequest(client_id="nobody", as_of=LONG_AGO)
+    request = signals_pb2.GetClientSignalsRequest(client_id="nobody")
+    request.as_of.FromDatetime(LONG_AGO)
     until(lambda: asker.call("GetClientSignals", request).signals.lag_seconds == 0)
 
 
@@ -74,11 +75,14 @@ def findings(organisation: Organisation, client_id: str) -> dict[int, dict[str, 
 
 
 def sweep_again(organisation: Organisation) -> None:
-    """Let the last sweep be long ago."""
-    organisation.database.execute(
-        "UPDATE app.signal_sweeps SET tried_at = tried_at - interval '1 day',"
-        " swept_at = swept_at - interval '1 day' WHERE org_id = %s",
-        organisation.org_id,
+    """Let the last sweep, once it is over, be long ago."""
+    until(
+        lambda: organisation.database.execute(
+            "UPDATE app.signal_sweeps SET tried_at = tried_at - interval '1 day',"
+            " swept_at = swept_at - interval '1 day'"
+            " WHERE org_id = %s AND swept_at = tried_at RETURNING org_id",
+            organisation.org_id,
+        )
     )
 
 

@@ -59,13 +59,13 @@ def alike(prefix: str, number: int, *moves: tuple[float, Stage]) -> dict[str, li
     }
 
 
-def at_random(seed: int, clients: int, days: int = 60) -> dict[str, list[Came]]:
+def at_random(seed: int, clients: int) -> dict[str, list[Came]]:
     """Journeys with all that may happen: moves back, none, two at one time, late tellings."""
     chance = random.Random(seed)
     stages = [*Stage, None, Stage.LEAD, Stage.CHURN_RISK]
     return {
         f"client-{one}": [
-            Came(day(chance.randrange(days * 4) / 4), _new_id(chance), chance.choice(stages))
+            Came(day(2.5 * chance.randrange(24)), _new_id(chance), chance.choice(stages))
             for _ in range(chance.randrange(12))
         ]
         for one in range(clients)

@@ -70,14 +70,15 @@ class Journey:
         self._authenticator = make_authenticator(settings.identity, data_dir, self._database, clock)
         self._checks = Rules([tracking_pb2.TrackJourneyEventsRequest])
         self._insight = Insight(settings, data_dir, clock)
+        self._metrics = Metrics()
         self._parts = Parts(
             database=self._database,
             tokens=PageTokens(load_token_key(settings.calls.token_key_file, data_dir.secrets)),
             checks=self._checks,
             insight=self._insight,
             insight_budget_seconds=own.insight_budget_ms / 1000,
+            registry=self._metrics.registry,
         )
-        self._metrics = Metrics()
 
     def service(self, settings: Settings) -> Service:
         """What is served."""

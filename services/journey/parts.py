@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from grpc import aio
+from prometheus_client import CollectorRegistry
 
 from shared.clients import Caller
 from shared.clock import Clock
@@ -53,3 +54,5 @@ class Parts:
     insight: Insight
     insight_budget_seconds: float
     """How long an answer waits for insight."""
+    registry: CollectorRegistry
+    """Where areas count what operators should see."""

@@ -44,7 +44,7 @@ class Worker:
         )
         data_dir = DataDir.at(settings.storage.data_dir).prepare()
         self._insight = Insight(settings, data_dir, SystemClock())
-        self._learner = Learner(self._database, self._across)
+        self._learner = Learner(self._database, self._across, SystemClock())
         self._metrics = Metrics()
         self._refreshing = Refreshing(
             self._database, self._across, SystemClock(), self._metrics.registry
@@ -54,6 +54,7 @@ class Worker:
             self._across,
             Asking(self._insight),
             SystemClock(),
+            self._metrics.registry,
             every_seconds=settings.journey_worker.signals_minutes * 60.0,
         )
 

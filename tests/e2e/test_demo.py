@@ -49,6 +49,7 @@ def test_every_event_is_stored_once_and_the_account_balances() -> None:
     assert all(trial["holds"] for trial in told["walls"])
     assert told["known"]["sessions"] > 0
     understood(told)
+    followed(told["journeys"])
 
 
 def understood(told: Mapping[str, Any]) -> None:
@@ -67,6 +68,24 @@ def understood(told: Mapping[str, Any]) -> None:
         assert all(int(report["alerts"]) == 0 for report in judged["reports"])
 
 
+def followed(told: Mapping[str, Any]) -> None:
+    """The worst of the simulated clients, what to do for it, and what changes that."""
+    assert told["simulated"]
+    assert told["clients"] == 24
+    assert told["worst"] == told["high_risk"][0]["client_id"]
+    levels = [one["risk_level"] for one in told["high_risk"]]
+    assert levels == ["RISK_LEVEL_CRITICAL", "RISK_LEVEL_HIGH", "RISK_LEVEL_HIGH"]
+    first, ignored, paid = told["next_best_actions"]
+    assert first["action"]["priority"] == "PRIORITY_URGENT"
+    assert len(first["action"]["evidence"]) == 2
+    (rests,) = ignored["withheld"]
+    assert rests["action"] == first["action"]["action"] != ignored["action"]["action"]
+    assert rests["reason"] == "WITHHELD_REASON_COOLDOWN"
+    cleared = {one["risk"] for one in ignored["risks"]} - {one["risk"] for one in paid["risks"]}
+    assert cleared == {"RISK_LATE_INVOICES"}
+    assert (paid["risk_level"], paid["score"]) == ("RISK_LEVEL_HIGH", ignored["score"] + 10)
+
+
 def test_a_second_demo_begins_empty_and_ends_with_the_account_in_words() -> None:
     with scratch_data_dir() as data_dir:
         data_dir.root.rmdir()
@@ -81,6 +100,7 @@ def test_a_second_demo_begins_empty_and_ends_with_the_account_in_words() -> None
     assert "\x1b[" not in second.stdout
     assert "the last day that was replayed" in second.stdout
     assert "no warning in so short a time" in second.stdout
+    assert "these are simulated" in second.stdout
     assert max(map(len, _pictures(second.stdout))) <= 100
 
 
@@ -104,7 +124,7 @@ def test_told_to_end_in_the_middle_it_leaves_nothing_running() -> None:
     with scratch_data_dir() as data_dir:
         with subprocess.Popen(_argv(data_dir), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            while "3/9" not in process.stdout.readline():
+            while "3/10" not in process.stdout.readline():
                 assert process.poll() is None
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)

@@ -20,6 +20,8 @@ HERE = Path(__file__).parent / "strangers"
 BUF = Path(sys.executable).parent / "buf"
 SERVICE = "footfall.events.v1.EventIngestService"
 INSIGHT = "footfall.insights.v1.InsightService"
+JOURNEY = "footfall.journey.v1.JourneyService"
+SERVICES = ("event_ingest", "insight", "journey")
 ABANDONED = {"type": "feature_abandoned", "userId": "mia", "feature": "export"}
 """Six of it, and somebody is stuck."""
 
@@ -28,25 +30,26 @@ ABANDONED = {"type": "feature_abandoned", "userId": "mia", "feature": "export"}
 class Suite:
     address: str
     insight: str
+    journey: str
     key: str
 
     @property
     def told(self) -> list[str]:
         """All that a stranger knows."""
-        return [self.address, self.key, self.insight]
+        return [self.address, self.key, self.insight, self.journey]
 
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[Suite]:
     with scratch_data_dir() as data_dir, up(data_dir) as running:
         where = ("--data-dir", str(data_dir.root), "--json")
-        address, insight = running.line["event_ingest"], running.line["insight"]
+        address, insight, journey = (running.line[one] for one in SERVICES)
         org = _json(footfall("services.cli", "org", "create", "Acme", *where))["org_id"]
         made = footfall(
             "services.cli", "key", "create", "--org", org, "--role", "service",
             "--subject", "backend", *where,
         )  # fmt: skip
-        yield Suite(address, insight, _json(made)["key"])
+        yield Suite(address, insight, journey, _json(made)["key"])
 
 
 def test_buf_curl_is_answered(suite: Suite) -> None:
@@ -79,6 +82,26 @@ def test_buf_curl_is_answered(suite: Suite) -> None:
     assert stuck["subject"]["userId"] == "mia"
     assert stuck["recommendation"]["action"] == "onboarding_assistance"
     assert stuck["state"] == "INSIGHT_STATE_OPEN"
+
+    def ask(method: str, request: Mapping[str, Any]) -> Any:
+        (answer,) = curl(f"{JOURNEY}/{method}", request, address=suite.journey)
+        return answer
+
+    who = {"clientId": "buf-1"}
+    upserted = ask("UpsertClient", {"client": {**who, "name": "Northwind", "aiScore": 0}})
+    assert upserted["created"]
+    assert upserted["client"]["aiScore"] == 0
+    late = {**who, "eventType": "invoice_overdue", "metadata": {"invoice_id": "17"}}
+    moved = {**who, "eventType": "kick_off", "stage": "STAGE_ACTIVE_PROJECT"}
+    tracked = ask("TrackJourneyEvents", {"events": [moved, late]})
+    assert tracked["accepted"] == 2
+    recommended = ask("GetNextBestAction", who)
+    assert recommended["action"]["action"] == "ACTION_EMAIL_OUTREACH"
+    assert recommended["risks"][0]["risk"] == "RISK_LATE_INVOICES"
+    came_of_it = {"action": recommended["action"]["action"], "outcome": "OUTCOME_IGNORED",
+                  "decisionToken": recommended["decisionToken"]}  # fmt: skip
+    assert ask("RecordActionOutcome", {**who, **came_of_it})["cooldownUntil"]
+    assert "action" not in ask("GetNextBestAction", who)
 
 
 def test_grpc_requests_is_answered(suite: Suite) -> None:
@@ -115,6 +138,19 @@ def _looks_right(answers: Mapping[str, Any]) -> None:
     assert [int(answer.get("batch_number", 0)) for answer in answers["stream"]] == [1, 2, 3]
     assert "urgent_outreach" not in str(answers["insights"]), "nobody has left"
     assert answers["settings"]["settings"]["min_previous_events"] == 20
+    _was_followed(answers["journey"])
+
+
+def _was_followed(journey: Mapping[str, Any]) -> None:
+    """Upsert, track, next best action, outcome: and the answer changed."""
+    assert [one["current_stage"] for one in journey["tracked"]] == ["STAGE_ACTIVE_PROJECT"] * 2
+    first = journey["next"]
+    assert first["action"]["action"] == "ACTION_EMAIL_OUTREACH"
+    assert [one["risk"] for one in first["risks"]] == ["RISK_LATE_INVOICES"]
+    assert first["score"] == 5, "an ai_score of 0, 15 for the stage, 10 less for the risk"
+    assert journey["outcome"]["cooldown_until"]
+    assert not journey["after"].get("action")
+    assert journey["after"]["withheld"][0]["reason"] == "WITHHELD_REASON_COOLDOWN"
 
 
 def _verdicts(batch: Mapping[str, Any]) -> list[str]:

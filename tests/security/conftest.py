@@ -8,9 +8,12 @@ import pytest
 
 from tests.ingesting import Ingest, running_ingest
 from tests.insighting import Insight, running_insight
+from tests.journeying import Journey, running_journey
 from tests.organisations import Organisation, add_organisation
 from tests.postgres import MigratedDatabase, Template
 from tests.security.ground import Ground, ground_on, plant
+
+TALKATIVE = {"FOOTFALL_LOG_LEVEL": "debug", "FOOTFALL_ACCESS_LOG": "all"}
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +35,7 @@ def ground(template: Template, planted: MigratedDatabase) -> Iterator[Ground]:
 def ingest(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingest]:
     """One real process for all tests here, which writes down every call."""
     log = tmp_path_factory.mktemp("service") / "log"
-    talkative = {"FOOTFALL_LOG_LEVEL": "debug", "FOOTFALL_ACCESS_LOG": "all"}
-    with template.clone() as database, running_ingest(database, log, **talkative) as running:
+    with template.clone() as database, running_ingest(database, log, **TALKATIVE) as running:
         yield running
 
 
@@ -41,6 +43,14 @@ def ingest(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def insight(ingest: Ingest) -> Iterator[Insight]:
     """One real process on the same database."""
     with running_insight(ingest.database) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def journey(ingest: Ingest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
+    """Likewise, and it writes down every call too."""
+    log = tmp_path_factory.mktemp("journey") / "log"
+    with running_journey(ingest.database, log, **TALKATIVE) as running:
         yield running
 
 

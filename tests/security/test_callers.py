@@ -51,8 +51,9 @@ async def gate(database: MigratedDatabase) -> AsyncIterator[Gate]:
 async def server(gate: Gate) -> AsyncIterator[Running]:
     handlers = Nothing()
     known = cast("Names", gate.authenticator)
-    areas = dict.fromkeys(("ingest", "types", "insight", "journey"), handlers)
-    async with serving(authenticator=known, **areas) as running:
+    async with serving(
+        ingest=handlers, types=handlers, insight=handlers, journey=handlers, authenticator=known
+    ) as running:
         yield running
 
 

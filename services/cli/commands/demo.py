@@ -45,9 +45,9 @@ def command(data_dir: Path | None, rows: int, *, as_json: bool) -> None:
     Starts Postgres and every service on free ports, in a directory of its own. Makes each of 16
     airlines an organisation and sends all departures from New York in 2013 through the client
     library, over gRPC. Shows what is known then, what it means and how often such warnings came
-    true, what becomes of a duplicate, a conflict and a rejected event, that sending all of it again
-    stores nothing, and that no organisation sees another's. Then it stops. Nothing else on this
-    machine is touched.
+    true, where two dozen simulated clients stand and what to do for the worst of them, what becomes
+    of a duplicate, a conflict and a rejected event, that sending all of it again stores nothing,
+    and that no organisation sees another's. Then it stops. Nothing else on this machine is touched.
 
     \b
     footfall demo

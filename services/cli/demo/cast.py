@@ -43,6 +43,12 @@ async def stranger(data_dir: DataDir, address: str) -> Organisation:
         return await _made(desk, "??", "Strangers Inc.", address)
 
 
+async def studio(data_dir: DataDir, address: str) -> Organisation:
+    """The one whose clients are simulated."""
+    async with _desk(data_dir) as desk:
+        return await _made(desk, "ST", "A studio with simulated clients", address)
+
+
 @asynccontextmanager
 async def _desk(data_dir: DataDir) -> AsyncIterator[Desk]:
     async with open_desk(owner_url(data_dir, {}), SystemClock(), "operator:demo") as desk:

@@ -1,4 +1,4 @@
-"""The play: nine acts, one after the other, and an account that has to balance."""
+"""The play: ten acts, one after the other, and an account that has to balance."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
-from services.cli.demo import cast, hindsight, incidents, known, meaning, walls
+from services.cli.demo import cast, hindsight, incidents, journeys, known, meaning, walls
 from services.cli.demo.board import Board, watched
 from services.cli.demo.cast import Organisation
 from services.cli.demo.flights import ROWS, Departure, departures
+from services.cli.demo.journeys import Followed
 from services.cli.demo.replay import Replay, with_a_damaged_row
 from services.cli.demo.stage import staged
 from services.cli.demo.telling import Telling
+from services.cli.demo.walls import Trial
 from services.cli.importing.views import verdict_line
 from services.cli.state import State
 from services.cli.tally import Tally
@@ -56,14 +58,18 @@ class Play:
             first = await self._replay("Replay a year of real flights", organisations, first=True)
             last = await self._look(bi, organisations)
             await self._meaning(organisations, state["insight"], last)
+            followed = await self._journeys(state["journey"])
             apart = await self._incidents(organisations)
             before = await known.stored(bi, organisations)
             second = await self._replay("Replay the whole file again", organisations, first=False)
             stored = await known.stored(bi, organisations)
             self._compare(before, stored)
+            self.telling.act("Try to look over the walls between organisations")
             nobody = await cast.stranger(self.data_dir, address)
-            await self._walls(organisations, stored, nobody, bi)
-        self._how_to_go_on(organisations)
+            trials = await walls.try_them(organisations, stored, nobody, bi)
+            trials.append(await journeys.wall(followed, nobody, state["journey"]))
+            self._walls(trials)
+        self._how_to_go_on(organisations, followed)
         return first + apart + second, sum(stored.values())
 
     async def _replay(
@@ -106,6 +112,18 @@ class Play:
         self.telling.show(*hindsight.pictures(judged))
         self.telling.keep(insights=meaning.as_json(days), hindsight=hindsight.as_json(judged))
 
+    async def _journeys(self, address: str) -> Followed:
+        self.telling.act("Follow two dozen clients: where each stands, and what to do next")
+        self.telling.remark(
+            "the flights have no clients: these are simulated, by a random walk over stages with a "
+            "fixed seed, and tracked over gRPC as yours would be"
+        )
+        studio = await cast.studio(self.data_dir, address)
+        followed = await journeys.follow(studio, address)
+        self.telling.show(*journeys.pictures(followed))
+        self.telling.keep(journeys=journeys.as_json(followed))
+        return followed
+
     async def _incidents(self, organisations: Mapping[str, Organisation]) -> Tally:
         self.telling.act("See what becomes of a duplicate, a conflict and a rejected event")
         tally = Tally()
@@ -124,21 +142,13 @@ class Play:
         if before != after:
             raise DoesNotBalance(f"Replaying again changed what is stored: {before} → {after}")
 
-    async def _walls(
-        self,
-        organisations: Mapping[str, Organisation],
-        stored: Mapping[str, int],
-        nobody: Organisation,
-        bi: ReadOnly,
-    ) -> None:
-        self.telling.act("Try to look over the walls between organisations")
-        trials = await walls.try_them(organisations, stored, nobody, bi)
+    def _walls(self, trials: list[Trial]) -> None:
         self.telling.show(walls.table(trials))
         self.telling.keep(walls=walls.as_json(trials))
         if not all(trial.holds for trial in trials):
             raise DoesNotBalance("An organisation saw what is not its own.")
 
-    def _how_to_go_on(self, organisations: Mapping[str, Organisation]) -> None:
+    def _how_to_go_on(self, organisations: Mapping[str, Organisation], followed: Followed) -> None:
         key = organisations["UA"].caller.key
         self.telling.keep(data_dir=str(self.data_dir.root))
         where = f"--data-dir {self.data_dir.root}"
@@ -149,6 +159,8 @@ class Play:
             f"     export FOOTFALL_API_KEY={key}",
             f"     footfall tail {where}    [dim]# follow United's events[/]",
             f"     footfall insights generate {where} --as-of 2013-02-09",
+            f"     footfall journey show {followed.worst.client_id} {where} "
+            f"--key {followed.studio.caller.key}",
             f"     footfall up{'':{len(where)}}       [dim]# begin an installation of your own[/]",
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 
-_ACTS = 9
+_ACTS = 10
 _INDENT = 5
 
 

@@ -92,7 +92,7 @@ def _rests_on(told: GetNextBestActionResponse) -> Iterator[RenderableType]:
     yield Text(f"risks: {risks or 'none'}", "dim")
     yield Text(_signals(told), "dim")
     by = f"what was learnt, version {told.policy_version}" if told.policy_version else "the rules"
-    apart = ", held out so that learning can be measured" if told.held_out else ""
+    apart = ", held out to measure learning" if told.held_out else ""
     asked = f"; ask again at {words.time(told.expires_at)}" if told.HasField("expires_at") else ""
     yield Text(f"ordered by {by}{apart}{asked}", "dim")
 
@@ -111,7 +111,7 @@ def how_to_record(told: GetNextBestActionResponse, client_id: str) -> str:
     if not told.decision_token or not client_id.isprintable():
         return ""
     action = words.typed(Action, told.action.action)
-    given = [client_id, action, "accepted", "--token", told.decision_token]
+    given = ["--token", told.decision_token, "--", client_id, action, "accepted"]
     return shlex.join(["footfall", "journey", "outcome", *given])
 
 

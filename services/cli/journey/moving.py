@@ -103,5 +103,5 @@ def _rests_on(told: PredictStageResponse) -> Text:
     visits = words.counted(told.sample_visits, "visit")
     rests = f"{told.history_weight:.0%} of the answer rests on {visits} of your own history"
     if told.insufficient_data:
-        return Text(f"too little to rely on: {rests}, the rest is a guess", "yellow")
+        return Text(f"too little to rely on: {rests}", "yellow")
     return Text(rests, "dim")

@@ -14,9 +14,7 @@ from services.journey.actions.rules.advice import Advice, Recommendation
 from services.journey.actions.rules.decision import PURPOSE, packed
 from services.journey.actions.rules.eligibility import Withheld
 from services.journey.journeys.rules.moments import to_micros
-from services.journey.journeys.rules.vocabulary import SECOND, Action, Micros, Priority
-from services.journey.learning.rules.policy import Effect
-from services.journey.standings.wire import to_risk_finding
+from services.journey.journeys.rules.vocabulary import SECOND, Finding, Micros, Priority
 from shared.errors import InvalidField
 from shared.rpc.page_token import PageTokens
 
@@ -38,22 +36,18 @@ def from_get_next_best_action(request: pb.GetNextBestActionRequest) -> tuple[Mic
 def to_get_next_best_action(
     advice: Advice, org_id: UUID, tokens: PageTokens
 ) -> pb.GetNextBestActionResponse:
-    """The answer, with what was decided signed."""
-    recommended = _to_recommendations(advice)
+    """The answer, with what was decided signed.
+
+    Its parts are filled where they stand: to make each and then copy it in takes twice the time.
+    """
     signals, scored, decision = advice.signals, advice.score, advice.decision
-    return pb.GetNextBestActionResponse(
-        action=recommended[0] if recommended else None,
-        alternatives=recommended[1:],
-        withheld=map(_to_withheld, advice.withheld),
+    answer = pb.GetNextBestActionResponse(
         score=scored.score,
-        risk_level=cast("journey_pb2.RiskLevel.ValueType", scored.level.value),
-        risks=map(to_risk_finding, scored.findings),
-        stage=cast("journey_pb2.Stage.ValueType", scored.stage.value),
+        risk_level=cast("journey_pb2.RiskLevel.ValueType", scored.level),
+        stage=cast("journey_pb2.Stage.ValueType", scored.stage),
         signals_available=signals is not None,
         signals_age_seconds=None if signals is None else signals.seconds,
         signals_stale=signals is not None and signals.stale,
-        as_of=_to_timestamp(advice.as_of),
-        expires_at=_to_timestamp(advice.expires_at),
         decision_token=""
         if decision is None
         else tokens.seal_for(PURPOSE, org_id, packed(decision)),
@@ -61,49 +55,55 @@ def to_get_next_best_action(
         policy_version=advice.policy_version,
         held_out=advice.held_out,
     )
+    _fill_time(answer.as_of, advice.as_of)
+    _fill_time(answer.expires_at, advice.expires_at)
+    for finding in scored.findings:
+        _fill_finding(answer.risks.add(), finding)
+    for held in advice.withheld:
+        _fill_withheld(answer.withheld.add(), held)
+    for place, one in enumerate(advice.recommended):
+        message = answer.alternatives.add() if place else answer.action
+        _fill_recommendation(message, one, advice.priority, place + 1)
+    return answer
 
 
-def _to_recommendations(advice: Advice) -> list[pb.Recommendation]:
-    return [
-        _to_recommendation(one, advice.priority, rank)
-        for rank, one in enumerate(advice.recommended, start=1)
-    ]
+def _fill_recommendation(
+    message: pb.Recommendation, one: Recommendation, priority: Priority, rank: int
+) -> None:
+    ranked = one.ranked
+    called, effect = ranked.called, ranked.effect
+    message.action = cast("journey_pb2.Action.ValueType", called.action)
+    message.priority = cast("journey_pb2.Priority.ValueType", priority)
+    message.reason = one.reason
+    message.evidence.extend(one.evidence)
+    message.risks.extend(cast("journey_pb2.Risk.ValueType", each.risk) for each in called.findings)
+    message.called_for_by_stage = called.by_stage
+    message.channel = cast("journey_pb2.Channel.ValueType", one.channel)
+    message.rank = rank
+    message.propensity = ranked.propensity
+    expected = message.expected_effect
+    expected.mean, expected.outcomes = effect.mean, effect.outcomes
+    expected.lower, expected.upper = effect.lower, effect.upper
 
 
-def _to_recommendation(one: Recommendation, priority: Priority, rank: int) -> pb.Recommendation:
-    called = one.ranked.called
-    return pb.Recommendation(
-        action=_to_action(called.action),
-        priority=cast("journey_pb2.Priority.ValueType", priority.value),
-        reason=one.reason,
-        evidence=one.evidence,
-        risks=[cast("journey_pb2.Risk.ValueType", each.risk.value) for each in called.findings],
-        called_for_by_stage=called.by_stage,
-        channel=cast("journey_pb2.Channel.ValueType", one.channel.value),
-        expected_effect=_to_effect(one.ranked.effect),
-        rank=rank,
-        propensity=one.ranked.propensity,
-    )
+def _fill_finding(message: journey_pb2.RiskFinding, finding: Finding) -> None:
+    message.risk = cast("journey_pb2.Risk.ValueType", finding.risk)
+    message.evidence = finding.evidence
+    message.clears_when = finding.clears_when
+    numbers = message.numbers
+    for name, number in finding.numbers.items():
+        numbers[name] = number
+    if finding.since is not None:
+        _fill_time(message.since, finding.since)
 
 
-def _to_effect(effect: Effect) -> pb.ExpectedEffect:
-    return pb.ExpectedEffect(
-        mean=effect.mean, lower=effect.lower, upper=effect.upper, outcomes=effect.outcomes
-    )
+def _fill_withheld(message: pb.WithheldAction, held: Withheld) -> None:
+    message.action = cast("journey_pb2.Action.ValueType", held.action)
+    message.reason = cast("pb.WithheldReason.ValueType", held.reason)
+    if held.until is not None:
+        _fill_time(message.until, held.until)
 
 
-def _to_withheld(held: Withheld) -> pb.WithheldAction:
-    return pb.WithheldAction(
-        action=_to_action(held.action),
-        reason=cast("pb.WithheldReason.ValueType", held.reason.value),
-        until=None if held.until is None else _to_timestamp(held.until),
-    )
-
-
-def _to_action(action: Action) -> journey_pb2.Action.ValueType:
-    return cast("journey_pb2.Action.ValueType", action.value)
-
-
-def _to_timestamp(at: Micros) -> Timestamp:
-    seconds, micros = divmod(at, SECOND)
-    return Timestamp(seconds=seconds, nanos=micros * 1000)
+def _fill_time(message: Timestamp, at: Micros) -> None:
+    message.seconds, micros = divmod(at, SECOND)
+    message.nanos = micros * 1000

@@ -5,14 +5,12 @@ As of a time, a visit that began later is not there, and one that ended later is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from services.journey.funnels.rules.asked import Asked
-from services.journey.funnels.rules.funnel import ORDER, Ended, Span, Step
+from services.journey.funnels.rules.funnel import ORDER, Ended, FunnelQuestion, Span, Step
 from services.journey.funnels.rules.prediction import MOST_VISITS, PastVisit
-from services.journey.journeys.rules.vocabulary import Stage
+from services.journey.journeys.rules.moments import from_micros
+from services.journey.journeys.rules.vocabulary import Micros, Stage
 from shared.database import RawConnection, Row
 
 _MEMBERS_NOW = """
@@ -87,60 +85,30 @@ _SELECT_FUNNEL = _select_funnel("")
 _SELECT_FUNNEL_NOW = _select_funnel(_MEMBERS_NOW)
 _SELECT_FUNNEL_THEN = _select_funnel(_MEMBERS_THEN)
 
-_SELECT_WHEREABOUTS = """
-SELECT c.created_at, v.stage, v.entered_at, v.event_id, (
-    SELECT min(e.occurred_at) FROM app.journey_events AS e
-    WHERE e.org_id = %(org)s::uuid AND e.client_id = %(client)s::text
-  )
-FROM app.clients AS c
-LEFT JOIN LATERAL (
-  SELECT s.stage, s.entered_at, s.event_id FROM app.stage_visits AS s
-  WHERE s.org_id = %(org)s::uuid AND s.client_id = %(client)s::text
-    AND s.entered_at <= %(as_of)s::timestamptz
-  ORDER BY s.entered_at DESC, s.event_id DESC LIMIT 1
-) AS v ON true
-WHERE c.org_id = %(org)s::uuid AND c.client_id = %(client)s::text
-"""
-
 _SELECT_PAST_VISITS = f"""
 SELECT (extract(epoch FROM least(left_at, %(as_of)s::timestamptz) - entered_at) * 1000000)::bigint,
   CASE WHEN left_at <= %(as_of)s::timestamptz THEN next_stage END
 FROM app.stage_visits
 WHERE org_id = %(org)s::uuid AND stage = %(stage)s::smallint
-  AND entered_at <= %(as_of)s::timestamptz AND event_id IS DISTINCT FROM %(but)s::uuid
+  AND entered_at <= %(as_of)s::timestamptz
+  AND (client_id <> %(client)s::text OR left_at <= %(as_of)s::timestamptz)
 ORDER BY entered_at DESC, event_id LIMIT {MOST_VISITS}
 """  # noqa: S608 - only a number of our own goes in
 
 
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """Where a client is, and by which visit; without one it is a lead since it was made."""
-
-    created_at: datetime
-    stage: Stage
-    since: datetime
-    visit_id: UUID | None
-    first_event_at: datetime | None
-
-    @property
-    def known_since(self) -> datetime:
-        """The earlier of its creation and its first event."""
-        return min(self.created_at, self.first_event_at or self.created_at)
-
-
 async def select_funnel(
-    raw: RawConnection, org_id: UUID, when: Asked, within: Span, segment: str
+    raw: RawConnection, org_id: UUID, question: FunnelQuestion, within: Span
 ) -> tuple[list[Step], list[Ended]]:
     """The steps to which anyone came, and how the visits to each ended."""
-    by_members = _SELECT_FUNNEL_NOW if when.is_now else _SELECT_FUNNEL_THEN
+    by_members = _SELECT_FUNNEL_NOW if question.past is None else _SELECT_FUNNEL_THEN
     cursor = await raw.execute(
-        (by_members if segment else _SELECT_FUNNEL).encode(),
+        (by_members if question.segment else _SELECT_FUNNEL).encode(),
         {
             "org": org_id,
-            "as_of": when.as_of,
-            "start": within.start,
-            "end": within.end,
-            "segment": segment,
+            "as_of": from_micros(question.as_of),
+            "start": from_micros(within.start),
+            "end": from_micros(within.end),
+            "segment": question.segment,
         },
         binary=True,
     )
@@ -148,35 +116,12 @@ async def select_funnel(
     return [_step(row) for row in rows if row[0]], [_ended(row) for row in rows if not row[0]]
 
 
-async def select_whereabouts(
-    raw: RawConnection, org_id: UUID, client_id: str, as_of: datetime
-) -> Whereabouts | None:
-    """Where a client was then; None when there is no such client."""
-    cursor = await raw.execute(
-        _SELECT_WHEREABOUTS, {"org": org_id, "client": client_id, "as_of": as_of}, binary=True
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    created_at, stage, since, visit_id, first_event_at = row
-    return Whereabouts(
-        created_at,
-        Stage.LEAD if stage is None else Stage(stage),
-        created_at if since is None else since,
-        visit_id,
-        first_event_at,
-    )
-
-
 async def select_past_visits(
-    raw: RawConnection, org_id: UUID, stage: Stage, as_of: datetime, but: UUID | None
+    raw: RawConnection, org_id: UUID, stage: Stage, client_id: str, as_of: Micros
 ) -> list[PastVisit]:
-    """The latest visits to a stage by anyone, one visit left out."""
-    cursor = await raw.execute(
-        _SELECT_PAST_VISITS.encode(),
-        {"org": org_id, "stage": stage, "as_of": as_of, "but": but},
-        binary=True,
-    )
+    """The latest visits to a stage by anyone, but the one that the client is on."""
+    values = {"org": org_id, "stage": stage, "client": client_id, "as_of": from_micros(as_of)}
+    cursor = await raw.execute(_SELECT_PAST_VISITS.encode(), values, binary=True)
     return [
         PastVisit(micros, None if after is None else Stage(after))
         for micros, after in await cursor.fetchall()

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import cast
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from footfall.journey.v1 import funnel_pb2 as pb
-from footfall.journey.v1 import journey_pb2
-from services.journey.funnels.rules.asked import FunnelQuestion, StageQuestion
-from services.journey.funnels.rules.funnel import Funnel, Move, Step
-from services.journey.funnels.rules.prediction import Duration, Foretold, NextStage
-from services.journey.journeys.rules.vocabulary import Stage
+from services.journey.funnels.rules.funnel import Funnel, FunnelQuestion, Move, Step
+from services.journey.funnels.rules.prediction import (
+    Duration,
+    Foretold,
+    NextStage,
+    StageQuestion,
+)
+from services.journey.journeys.rules.vocabulary import Micros
+from services.journey.journeys.wire import (
+    from_as_of,
+    from_datetime,
+    from_timestamp,
+    to_stage,
+    to_timestamp,
+)
 from shared.errors import InvalidField
 
 _USUAL_HORIZON_DAYS = 30
 
 
-def from_get_stage_funnel(request: pb.GetStageFunnelRequest) -> FunnelQuestion:
+def from_get_stage_funnel(request: pb.GetStageFunnelRequest, received: datetime) -> FunnelQuestion:
     """Whom to follow. Raises InvalidField."""
-    sent = request.interval
+    sent, now = request.interval, from_datetime(received)
     return FunnelQuestion(
-        _moment(sent.start_time, "interval.start_time") if sent.HasField("start_time") else None,
-        _moment(sent.end_time, "interval.end_time") if sent.HasField("end_time") else None,
-        _moment(request.as_of, "as_of") if request.HasField("as_of") else None,
+        _bound(sent.start_time, "start_time") if sent.HasField("start_time") else None,
+        _bound(sent.end_time, "end_time") if sent.HasField("end_time") else None,
         request.segment,
+        now,
+        from_as_of(request, now),
     )
 
 
@@ -34,17 +44,19 @@ def to_get_stage_funnel(funnel: Funnel) -> pb.GetStageFunnelResponse:
     return pb.GetStageFunnelResponse(
         stages=map(_to_step, funnel.steps),
         transitions=map(_to_move, funnel.moves),
-        as_of=_to_timestamp(funnel.as_of),
+        as_of=to_timestamp(funnel.as_of),
         complete=funnel.complete,
     )
 
 
-def from_predict_stage(request: pb.PredictStageRequest) -> StageQuestion:
+def from_predict_stage(request: pb.PredictStageRequest, received: datetime) -> StageQuestion:
     """Whose next stage is asked for. Raises InvalidField."""
+    now = from_datetime(received)
     return StageQuestion(
         request.client_id,
-        _moment(request.as_of, "as_of") if request.HasField("as_of") else None,
         request.horizon_days or _USUAL_HORIZON_DAYS,
+        now,
+        from_as_of(request, now),
     )
 
 
@@ -52,21 +64,21 @@ def to_predict_stage(foretold: Foretold) -> pb.PredictStageResponse:
     """Where the client goes."""
     prediction = foretold.prediction
     return pb.PredictStageResponse(
-        current_stage=_to_stage(foretold.stage),
-        stage_since=_to_timestamp(foretold.since),
+        current_stage=to_stage(foretold.stage),
+        stage_since=to_timestamp(foretold.since),
         next_stages=map(_to_next_stage, prediction.next_stages),
         probability_within_horizon=prediction.within_horizon,
         time_to_next=_to_duration(prediction.time_to_next),
         sample_visits=prediction.sample_visits,
         history_weight=prediction.history_weight,
         insufficient_data=prediction.insufficient,
-        as_of=_to_timestamp(foretold.as_of),
+        as_of=to_timestamp(foretold.as_of),
     )
 
 
 def _to_step(step: Step) -> pb.FunnelStage:
     return pb.FunnelStage(
-        stage=_to_stage(step.stage),
+        stage=to_stage(step.stage),
         entered=step.entered,
         converted=step.converted,
         conversion=step.conversion,
@@ -78,8 +90,8 @@ def _to_step(step: Step) -> pb.FunnelStage:
 
 def _to_move(move: Move) -> pb.StageTransition:
     return pb.StageTransition(
-        from_stage=_to_stage(move.from_stage),
-        to_stage=_to_stage(move.to_stage),
+        from_stage=to_stage(move.from_stage),
+        to_stage=to_stage(move.to_stage),
         count=move.count,
         share=move.share,
         median_seconds=move.median_seconds,
@@ -88,7 +100,7 @@ def _to_move(move: Move) -> pb.StageTransition:
 
 def _to_next_stage(one: NextStage) -> pb.NextStage:
     return pb.NextStage(
-        stage=_to_stage(one.stage),
+        stage=to_stage(one.stage),
         probability=one.probability,
         lower=one.lower,
         upper=one.upper,
@@ -104,18 +116,8 @@ def _to_duration(time: Duration | None) -> pb.StageDuration | None:
     )
 
 
-def _to_stage(stage: Stage) -> journey_pb2.Stage.ValueType:
-    return cast("journey_pb2.Stage.ValueType", stage.value)
-
-
-def _to_timestamp(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
-
-
-def _moment(sent: Timestamp, field: str) -> datetime:
-    try:
-        return sent.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidField.of(field, "must be a valid time of the years 1 to 9999") from None
+def _bound(sent: Timestamp, name: str) -> Micros:
+    at = from_timestamp(sent)
+    if at is None:
+        raise InvalidField.of(f"interval.{name}", "must be a valid time of the years 1 to 9999")
+    return at

@@ -108,8 +108,10 @@ FROM app.action_tallies WHERE org_id = %s AND day >= %s::date
 """
 
 _SELECT_CLIENTS = """
-SELECT count(DISTINCT client_id) FILTER (WHERE arm = 4), count(DISTINCT client_id)
-FROM app.action_outcomes WHERE org_id = %s AND occurred_at >= %s::timestamptz AND arm IN (3, 4)
+SELECT count(*) FILTER (WHERE apart), count(*) FROM (
+  SELECT bool_or(arm = 4) AS apart FROM app.action_outcomes
+  WHERE org_id = %s AND occurred_at >= %s::timestamptz AND arm IN (3, 4) GROUP BY client_id
+) AS clients
 """
 
 # Only of what was done as it was recommended: of the others nobody knows how likely they were.

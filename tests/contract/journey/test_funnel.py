@@ -11,7 +11,7 @@ import grpc
 import pytest
 from google.type.interval_pb2 import Interval
 
-from footfall.journey.v1 import funnel_pb2
+from footfall.journey.v1 import clients_pb2, funnel_pb2
 from services.journey.journeys.rules.vocabulary import Stage
 from tests.ingesting import refusal
 from tests.journeying import Journey, Traveller
@@ -129,6 +129,12 @@ class TestCounts:
         assert counts(found) == {}
         assert not found.transitions
         assert not step(found, LEAD).HasField("conversion")
+
+    def test_a_client_that_was_deleted_counts_no_more(self, caller: Traveller) -> None:
+        tell(caller, alike("a", 2, (1, LEAD), (2, ONBOARDING)))
+        assert counts(ask(caller))[LEAD] == (2, 2, 0, 0)
+        caller.call("DeleteClient", clients_pb2.DeleteClientRequest(client_id="a0"))
+        assert counts(ask(caller))[LEAD] == (1, 1, 0, 0)
 
     def test_of_other_organisations_nothing_counts(
         self, caller: Traveller, journey: Journey, globex: Organisation

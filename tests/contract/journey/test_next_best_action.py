@@ -1,14 +1,13 @@
-"""GetNextBestAction: the promises of actions.proto, one by one, and defects that must not return."""
+"""GetNextBestAction: the promises of actions.proto, and defects that must not come back."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import grpc
-import psycopg
 import pytest
 
 from footfall.journey.v1 import actions_pb2 as pb
@@ -71,7 +70,7 @@ STAGES = {
 
 @pytest.mark.parametrize("stage", STAGES, ids=words.Stage.Name)
 def test_each_stage_calls_for_its_action(caller: Traveller, stage: int) -> None:
-    engaged(caller, stage)
+    first = engaged(caller, stage)
     answer = asked(caller)
     assert (answer.stage, list(answer.risks)) == (stage, [])
     assert answer.risk_level == (HIGH if stage == CHURN_RISK else LOW)
@@ -82,7 +81,7 @@ def test_each_stage_calls_for_its_action(caller: Traveller, stage: int) -> None:
         return
     best = answer.action
     assert (best.called_for_by_stage, list(best.risks), best.rank) == (True, [], 1)
-    since = at(ago_seconds(12 * DAY)).date().isoformat()
+    since = at(first.occurred_at).date().isoformat()
     assert list(best.evidence) == [f"In {words.Stage.Name(stage)[6:].lower()} since {since}"]  # type: ignore[arg-type]
 
 
@@ -92,7 +91,9 @@ def trouble(kind: int, acme: Organisation) -> list[words.JourneyEvent]:
         signalled(acme, 3, 10, hours_ago=1)
     told = {
         LATE_INVOICES: [happening("nils", "invoice_overdue", 9, invoice_id="i1")],
-        SENTIMENT: [happening("nils", "wrote", day, BILLING, sentiment="negative") for day in (9, 8)],
+        SENTIMENT: [
+            happening("nils", "wrote", day, BILLING, sentiment="negative") for day in (9, 8)
+        ],
         SLOW_PROJECT: [happening("nils", "began", 40, ACTIVE_PROJECT)],
         TICKETS: [
             happening("nils", "support_ticket_opened", 9, ticket_id=f"t{number}")
@@ -252,15 +253,14 @@ def test_the_same_question_gets_the_same_answer(caller: Traveller) -> None:
 def test_the_reason_is_the_settings_sentence_about_this_client(
     caller: Traveller, owner: Traveller
 ) -> None:
-    update(owner, **mail("To a {stage} at {level}: {risks}. {0} {level.name}"))
+    update(owner, **mail("To a {stage} at {level}: {risks}. {stage}!"))
     engaged(caller, LEAD, "calm")
     make(caller, "worried")
     track(caller, *troubles("worried", 2, LEAD))
-    assert asked(caller, "calm").action.reason == "To a lead at LOW: none. {0} {level.name}"
+    assert asked(caller, "calm").action.reason == "To a lead at LOW: none. lead!"
     answer = asked(caller, "worried")
-    assert answer.action.reason == (
-        "To a lead at MEDIUM: late_invoices, low_engagement. {0} {level.name}"
-    )
+    reason = "To a lead at MEDIUM: late_invoices, low_engagement. lead!"
+    assert answer.action.reason == reason
     assert answer.settings_version == 1
 
 
@@ -298,9 +298,9 @@ def test_signals_are_told_with_their_age(caller: Traveller, acme: Organisation) 
     assert not unknown.HasField("signals_age_seconds")
     assert (fresh.signals_available, fresh.signals_stale) == (True, False)
     assert (old.signals_available, old.signals_stale) == (True, True)
-    assert fresh.signals_age_seconds == pytest.approx(23 * 3600, abs=60)
+    assert fresh.signals_age_seconds == pytest.approx(23 * 3600, abs=300)
     assert at(fresh.expires_at) - at(fresh.as_of) == pytest.approx(
-        timedelta(hours=1), abs=timedelta(minutes=1)
+        timedelta(hours=1), abs=timedelta(minutes=5)
     )
 
 
@@ -319,7 +319,7 @@ def test_an_answer_expires_when_time_changes_it(caller: Traveller) -> None:
     answer = asked(caller)
     assert list(answer.risks) == []
     assert at(answer.expires_at) - at(answer.as_of) == pytest.approx(
-        timedelta(hours=12), abs=timedelta(minutes=1)
+        timedelta(hours=12), abs=timedelta(minutes=5)
     )
 
 
@@ -350,18 +350,24 @@ def test_a_token_that_was_altered_is_refused(caller: Traveller) -> None:
     assert wrong.code == grpc.StatusCode.INVALID_ARGUMENT
 
 
-@pytest.fixture
-def reading_only(database: MigratedDatabase) -> Iterator[tuple[Traveller, Organisation]]:
-    """A service whose login cannot write anything, once a client is there."""
+@pytest.mark.parametrize("as_of_days_ago", [0, 3])
+def test_asking_writes_nothing(database: MigratedDatabase, as_of_days_ago: float) -> None:
+    """Nor could it: here the login of the service may only read."""
     organisation = add_organisation(database)
+    request: dict[str, Any] = {}
+    if as_of_days_ago:
+        request["as_of"] = ago_seconds(as_of_days_ago * DAY)
     with running_journey(database) as journey:
-        writer = journey.traveller(organisation)
-        make(writer, "nils")
-        track(writer, *troubles("nils", 4, ONBOARDING))
-        database.execute("ALTER ROLE footfall_journey SET default_transaction_read_only = on")
-        try:
-            journey.stop()
-            journey.start()
-            yield journey.traveller(organisation), organisation
-        finally:
-            database.execute("ALTER ROLE footfall_journey RESET default_transaction_read_only")
+        caller = journey.traveller(organisation)
+        make(caller, "nils")
+        track(caller, *troubles("nils", 4, ONBOARDING))
+        before = asked(caller, **request)
+        journey.stop()
+        name = database.execute("SELECT current_database()")[0][0]
+        only_here = f"ALTER ROLE footfall_journey IN DATABASE {name}"
+        database.execute(f"{only_here} SET default_transaction_read_only = on", login=None)
+        journey.start()
+        with pytest.raises(grpc.RpcError):
+            make(caller, "another")
+        after = asked(caller, **request)
+    assert (after.risk_level, after.action) == (before.risk_level, before.action)

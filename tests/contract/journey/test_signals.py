@@ -1,4 +1,4 @@
-"""Low use of features: from events through insight into journey, soon and again when it changes."""
+"""Low use of features: from events through insight into journey, soon and again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from footfall.journey.v1 import actions_pb2, clients_pb2, journey_pb2, tracking_pb2
-from tests.ingesting import Caller, Ingest, running_folding, running_ingest
+from tests.ingesting import Caller, Ingest, organisations, running_folding, running_ingest
 from tests.insighting import Asker, Insight, running_insight
 from tests.journeying import Journey, Traveller, running_journey
 from tests.organisations import Organisation
@@ -95,24 +95,6 @@ class TestTheWorker:
         assert turns(acme, "client-00") == [1, 21]
         assert turns(acme, "client-01") == [10]
 
-    def test_who_stops_becomes_low_without_a_call(
-        self, backend: Caller, asker: Asker, caller: Traveller, acme: Organisation
-    ) -> None:
-        """Nothing happens to the client itself: the others use more."""
-        use(backend, asker, dict.fromkeys(FLEET, 2))
-        make_known(caller, "client-00")
-        until(lambda: kept(acme) == {"client-00": (2, 2.0)})
-        assert LOW not in findings(acme, "client-00")
-        use(backend, asker, {client_id: 5 for client_id in FLEET if client_id != "client-00"})
-
-        def low() -> bool:
-            sweep_again(acme)
-            return LOW in findings(acme, "client-00")
-
-        until(low, seconds=150)  # the quartile is remembered for a minute
-        assert kept(acme) == {"client-00": (2, 7.0)}
-        assert turns(acme, "client-00") == [2, 2]
-
     def test_who_is_never_seen_has_zeros_and_strangers_are_not_kept(
         self, backend: Caller, asker: Asker, caller: Traveller, acme: Organisation
     ) -> None:
@@ -147,42 +129,36 @@ class TestTheWorker:
         assert turns(acme, "one") == []
 
     def test_organisations_share_nothing(
-        self,
-        backend: Caller,
-        asker: Asker,
-        caller: Traveller,
-        acme: Organisation,
-        journey: Journey,
-        globex: Organisation,
+        self, ingest: Ingest, insight: Insight, journey: Journey, shared_database: MigratedDatabase
     ) -> None:
-        use(backend, asker, FLEET)
-        make_known(caller, "client-00")
-        make_known(journey.traveller(globex), "client-00")
+        acme, globex = organisations(shared_database, 2)
+        use(ingest.caller(acme), insight.asker(acme), FLEET)
+        for organisation in (acme, globex):
+            make_known(journey.traveller(organisation), "client-00")
         until(lambda: kept(acme) and kept(globex))
         assert kept(acme) == {"client-00": (1, 10.0)}
         assert kept(globex) == {"client-00": (0, None)}
 
 
-@pytest.fixture(scope="module")
-def direct(shared_database: MigratedDatabase, insight: Insight) -> Iterator[Journey]:
-    """Journey beside insight, with all the time in the world to ask it."""
-    settings = {
-        "FOOTFALL_INSIGHT_ADDRESS": insight.address,
-        "FOOTFALL_JOURNEY_INSIGHT_BUDGET_MS": "5000",
-    }
-    with running_journey(shared_database, **settings) as running:
-        yield running
-
-
 def test_insight_is_asked_directly_for_a_client_without_signals(
-    backend: Caller, asker: Asker, direct: Journey, acme: Organisation
+    database: MigratedDatabase, organisation: Organisation
 ) -> None:
-    """No worker has come by yet; and a read stays a read."""
-    use(backend, asker, FLEET)
-    caller = direct.traveller(acme)
-    make_known(caller, "client-00")
-    request = actions_pb2.GetNextBestActionRequest(client_id="client-00")
-    answer = caller.call("GetNextBestAction", request)
+    """There is no worker here; and a read stays a read."""
+    with (
+        running_ingest(database) as ingest,
+        running_folding(database),
+        running_insight(database) as insight,
+        running_journey(
+            database,
+            FOOTFALL_INSIGHT_ADDRESS=insight.address,
+            FOOTFALL_JOURNEY_INSIGHT_BUDGET_MS="5000",
+        ) as journey,
+    ):
+        use(ingest.caller(organisation), insight.asker(organisation), FLEET)
+        caller = journey.traveller(organisation)
+        make_known(caller, "client-00")
+        request = actions_pb2.GetNextBestActionRequest(client_id="client-00")
+        answer = caller.call("GetNextBestAction", request)
     assert answer.signals_available
     assert LOW in [one.risk for one in answer.risks]
-    assert kept(acme) == {}
+    assert kept(organisation) == {}

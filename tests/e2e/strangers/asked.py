@@ -8,10 +8,12 @@ from grpc_requests import Client
 
 SERVICE = "footfall.events.v1.EventIngestService"
 INSIGHT = "footfall.insights.v1.InsightService"
+JOURNEY = "footfall.journey.v1.JourneyService"
 
 
-def main(address: str, key: str, insight_address: str) -> None:
-    client, insight = (Client.get_by_endpoint(one) for one in (address, insight_address))
+def main(address: str, key: str, insight_address: str, journey_address: str) -> None:
+    addresses = (address, insight_address, journey_address)
+    client, insight, journey = (Client.get_by_endpoint(one) for one in addresses)
     metadata = [("authorization", f"Bearer {key}")]
     batches = [{"batch_number": n, "events": [{"type": "login"}]} for n in (1, 2, 3)]
     answers = {
@@ -24,8 +26,35 @@ def main(address: str, key: str, insight_address: str) -> None:
         "stream": list(_ask(client, "StreamEvents", batches, metadata)),
         "insights": insight.request(INSIGHT, "GenerateInsights", {}, metadata=metadata),
         "settings": insight.request(INSIGHT, "GetDetectorSettings", {}, metadata=metadata),
+        "journey": _followed(journey, metadata),
     }
     print(json.dumps(answers))
+
+
+def _followed(journey: Any, metadata: object) -> Any:
+    def ask(method: str, request: object) -> Any:
+        return journey.request(JOURNEY, method, request, metadata=metadata)
+
+    who = {"client_id": "py-1"}
+    ask("UpsertClient", {"client": {**who, "name": "Northwind", "ai_score": 0}})
+    events = (
+        {**who, "event_type": "kick_off", "stage": "STAGE_ACTIVE_PROJECT"},
+        {**who, "event_type": "invoice_overdue", "metadata": {"invoice_id": "17"}},
+    )
+    tracked = [ask("TrackJourneyEvent", {"event": event}) for event in events]
+    recommended = ask("GetNextBestAction", who)
+    came_of_it = {
+        **who,
+        "action": recommended["action"]["action"],
+        "outcome": "OUTCOME_IGNORED",
+        "decision_token": recommended["decision_token"],
+    }
+    return {
+        "tracked": tracked,
+        "next": recommended,
+        "outcome": ask("RecordActionOutcome", came_of_it),
+        "after": ask("GetNextBestAction", who),
+    }
 
 
 def _ask(client: Any, method: str, request: object, metadata: object) -> Any:

@@ -1,7 +1,7 @@
 // A client in another language that knows nothing but the address: it asks the server what it speaks.
 const grpc = require("@grpc/grpc-js");
 const { GrpcReflection } = require("grpc-js-reflection-client");
-const [address, key, insightAddress] = process.argv.slice(2);
+const [address, key, insightAddress, journeyAddress] = process.argv.slice(2);
 
 async function main() {
   const reflection = new GrpcReflection(address, grpc.ChannelCredentials.createInsecure());
@@ -38,6 +38,27 @@ async function main() {
   const insight = new Insight(insightAddress, credentials);
   out.insights = await call(insight, "GenerateInsights", {});
   out.settings = await call(insight, "GetDetectorSettings", {});
+  const third = new GrpcReflection(journeyAddress, credentials);
+  const journeys = await third.getDescriptorBySymbol("footfall.journey.v1.JourneyService");
+  const Journey = journeys.getPackageObject(options).footfall.journey.v1.JourneyService;
+  const journey = new Journey(journeyAddress, credentials);
+  const client_id = "js-1";
+  await call(journey, "UpsertClient", { client: { client_id, name: "Northwind", ai_score: 0 } });
+  const tracked = [];
+  for (const event of [
+    { event_type: "kick_off", stage: "STAGE_ACTIVE_PROJECT" },
+    { event_type: "invoice_overdue", metadata: { fields: { invoice_id: { stringValue: "17" } } } },
+  ])
+    tracked.push(await call(journey, "TrackJourneyEvent", { event: { client_id, ...event } }));
+  const next = await call(journey, "GetNextBestAction", { client_id });
+  const outcome = await call(journey, "RecordActionOutcome", {
+    client_id,
+    action: next.action.action,
+    outcome: "OUTCOME_IGNORED",
+    decision_token: next.decision_token,
+  });
+  const after = await call(journey, "GetNextBestAction", { client_id });
+  out.journey = { tracked, next, outcome, after };
   console.log(JSON.stringify(out));
 }
 main().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

@@ -5,26 +5,43 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from services.journey.funnels.errors import IntervalEmpty, IntervalTooLong
-from services.journey.journeys.rules.vocabulary import Stage
+from services.journey.journeys.rules.vocabulary import DAY, SECOND, Micros, Stage
 
 ORDER = tuple(stage for stage in Stage if stage is not Stage.CHURN_RISK)
 """The usual order: churn_risk is no step of it."""
 
-_USUAL = timedelta(days=365)
-_LONGEST = timedelta(days=3653)
+_USUAL: Micros = 365 * DAY
+_LONGEST: Micros = 3653 * DAY
 """Ten years, three of them leap years."""
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_BEGINNING: Micros = -62_135_596_800 * SECOND
+"""Of the year 1: calendars do not go further back."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelQuestion:
+    """Whom to follow; None where nothing is said, an empty segment for all."""
+
+    start: Micros | None
+    end: Micros | None
+    segment: str
+    now: Micros
+    past: Micros | None
+    """As of when; None: now."""
+
+    @property
+    def as_of(self) -> Micros:
+        """As of when."""
+        return self.now if self.past is None else self.past
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """The time in which visits began that are followed, half open."""
 
-    start: datetime
-    end: datetime
+    start: Micros
+    end: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +92,25 @@ class Funnel:
 
     steps: Sequence[Step]
     moves: Sequence[Move]
-    as_of: datetime
+    as_of: Micros
     complete: bool
 
 
-def span(start: datetime | None, end: datetime | None, as_of: datetime) -> Span:
+def span(question: FunnelQuestion) -> Span:
     """The interval: up to `as_of` and 365 days long, where nothing else is said.
 
     Raises IntervalEmpty and IntervalTooLong.
     """
-    until = as_of if end is None else end
-    since = _BEGINNING + max(until - _BEGINNING - _USUAL, timedelta()) if start is None else start
-    if since >= until:
-        raise IntervalEmpty.refused(ends=end is not None)
-    if until - since > _LONGEST:
+    end = question.as_of if question.end is None else question.end
+    start = max(_BEGINNING, end - _USUAL) if question.start is None else question.start
+    if start >= end:
+        raise IntervalEmpty.refused(ends=question.end is not None)
+    if end - start > _LONGEST:
         raise IntervalTooLong.refused()
-    return Span(since, until)
+    return Span(start, end)
 
 
-def funnel(steps: Iterable[Step], ended: Sequence[Ended], within: Span, as_of: datetime) -> Funnel:
+def funnel(steps: Iterable[Step], ended: Sequence[Ended], within: Span, as_of: Micros) -> Funnel:
     """The funnel of these counts, of which only those that are not zero need to be given."""
     by_stage = {step.stage: step for step in steps}
     return Funnel(

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import NamedTuple
 
 from services.journey.funnels.rules.beta import credible_interval
@@ -86,13 +85,24 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class StageQuestion:
+    """Whose next stage to foretell, and how far to look ahead."""
+
+    client_id: str
+    horizon_days: int
+    now: Micros
+    past: Micros | None
+    """As of when; None: now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Foretold:
     """Where a client is since when, and where it goes, as of a time."""
 
     stage: Stage
-    since: datetime
+    since: Micros
     prediction: Prediction
-    as_of: datetime
+    as_of: Micros
 
 
 def predict(

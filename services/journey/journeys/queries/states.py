@@ -179,5 +179,5 @@ def _kept(row: Row) -> Kept:
 
 
 def _shown(stage: int, level: int, score: float, findings: list[dict[str, int]]) -> Shown:
-    risks = frozenset(Risk(one["risk"]) for one in findings)
-    return Stage(stage), RiskLevel(level), score, risks
+    risks = frozenset([stored.RISKS[one["risk"]] for one in findings])
+    return stored.STAGES[stage], stored.LEVELS[level], score, risks

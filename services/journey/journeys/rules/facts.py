@@ -1,15 +1,15 @@
 """Facts of a journey: all that rules ask of its events, small however many events there are.
 
-`fold` takes the next event in the order of the journey; `derive` is the same from the first one on.
+`fold` takes the next events in the order of the journey; `derive` is the same from the first on.
 An event that comes late, before the newest, takes a `derive`: order of arrival never matters. None
 of it depends on the time at which it is asked: that is what risks do.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import reduce
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.journey.journeys.rules.vocabulary import Happening, Micros, Stage
@@ -67,47 +67,81 @@ class Facts:
 
 def derive(events: Iterable[Happening]) -> Facts:
     """The facts of these events, in any order."""
-    return reduce(fold, sorted(events, key=lambda event: event.key), Facts())
+    return fold(Facts(), *sorted(events, key=lambda event: event.key))
 
 
-def fold(facts: Facts, event: Happening) -> Facts:
-    """The facts with the next event, one that `precedes` allows."""
-    at = event.occurred_at
-    moved = event.stage is not None and event.stage != facts.stage
-    negative = at if event.metadata.get("sentiment") == "negative" else 0
-    counted = replace(
-        facts,
-        events=facts.events + 1,
-        first_at=at if facts.first_at is None else facts.first_at,
-        newest=(at, *facts.newest)[:NEWEST_KEPT],
-        last_id=str(event.event_id),
-        stage=event.stage if moved else facts.stage,
-        stage_at=at if moved else facts.stage_at,
-        negatives=(negative, *facts.negatives)[:SENTIMENTS_LOOKED_AT],
-    )
-    return _with_meaning(counted, event)
+def fold(facts: Facts, *following: Happening) -> Facts:
+    """The facts with the next events, in their order; `precedes` allows the first of them."""
+    folding = _Folding(facts)
+    for event in following:
+        folding.add(event)
+    return folding.facts
 
 
-def _with_meaning(facts: Facts, event: Happening) -> Facts:
-    """What the types with a meaning of their own change."""
-    at = event.occurred_at
-    match event.event_type:
-        case "invoice_overdue":
-            return replace(facts, overdue=_opened(facts.overdue, _id(event, "invoice_id"), at))
-        case "invoice_paid":
-            return replace(facts, overdue=_closed(facts.overdue, _id(event, "invoice_id")))
-        case "support_ticket_opened":
-            ticket = _id(event, "ticket_id")
-            openings = ((at, ticket), *facts.openings)[:OPENINGS_KEPT]
-            tickets = _opened(facts.open_tickets, ticket, at) if ticket else facts.open_tickets
-            return replace(facts, openings=openings, open_tickets=tickets)
-        case "support_ticket_closed":
-            ticket = _id(event, "ticket_id")
-            return replace(facts, open_tickets=_closed(facts.open_tickets, ticket))
-        case "milestone_reached":
-            return replace(facts, milestone_at=at)
-        case _:
-            return facts
+class _Folding:
+    """Facts on their way: a copy for each of many thousands of events would take long."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._before = facts
+        self._last: Happening | None = None
+        self._events = facts.events
+        self._first_at = facts.first_at
+        self._newest = deque(facts.newest, NEWEST_KEPT)
+        self._stage, self._stage_at = facts.stage, facts.stage_at
+        self._negatives = deque(facts.negatives, SENTIMENTS_LOOKED_AT)
+        self._milestone_at = facts.milestone_at
+        self._overdue = dict(facts.overdue)
+        self._openings = deque(facts.openings, OPENINGS_KEPT)
+        self._open_tickets = dict(facts.open_tickets)
+
+    def add(self, event: Happening) -> None:
+        """The next event."""
+        at = event.occurred_at
+        self._events, self._last = self._events + 1, event
+        if self._first_at is None:
+            self._first_at = at
+        self._newest.appendleft(at)
+        if event.stage is not None and event.stage != self._stage:
+            self._stage, self._stage_at = event.stage, at
+        self._negatives.appendleft(at if event.metadata.get("sentiment") == "negative" else 0)
+        self._add_meaning(event, at)
+
+    def _add_meaning(self, event: Happening, at: Micros) -> None:
+        """What the types with a meaning of their own change."""
+        match event.event_type:
+            case "invoice_overdue":
+                _open(self._overdue, _id(event, "invoice_id"), at)
+            case "invoice_paid":
+                self._overdue.pop(_id(event, "invoice_id"), None)
+            case "support_ticket_opened":
+                self._openings.appendleft((at, ticket := _id(event, "ticket_id")))
+                if ticket:
+                    _open(self._open_tickets, ticket, at)
+            case "support_ticket_closed":
+                self._open_tickets.pop(_id(event, "ticket_id"), None)
+            case "milestone_reached":
+                self._milestone_at = at
+            case _:
+                pass
+
+    @property
+    def facts(self) -> Facts:
+        """The facts with all that was added."""
+        if self._last is None:
+            return self._before
+        return Facts(
+            events=self._events,
+            first_at=self._first_at,
+            newest=tuple(self._newest),
+            last_id=str(self._last.event_id),
+            stage=self._stage,
+            stage_at=self._stage_at,
+            negatives=tuple(self._negatives),
+            milestone_at=self._milestone_at,
+            overdue=self._overdue,
+            openings=tuple(self._openings),
+            open_tickets=self._open_tickets,
+        )
 
 
 def _id(event: Happening, name: str) -> str:
@@ -118,14 +152,8 @@ def _id(event: Happening, name: str) -> str:
     return str(found) if isinstance(found, str | int | float) else ""
 
 
-def _opened(known: Mapping[str, Micros], one: str, at: Micros) -> Mapping[str, Micros]:
-    """With it since then, or since before when it is there already."""
-    opened = {**known, one: known.get(one, at)}
-    if len(opened) > OPEN_KEPT:
-        del opened[min(opened, key=lambda key: (opened[key], key))]
-    return opened
-
-
-def _closed(known: Mapping[str, Micros], one: str) -> Mapping[str, Micros]:
-    """Without it."""
-    return {key: at for key, at in known.items() if key != one}
+def _open(known: dict[str, Micros], one: str, at: Micros) -> None:
+    """Open since then, or since before when it is there already."""
+    known.setdefault(one, at)
+    if len(known) > OPEN_KEPT:
+        del known[min(known, key=lambda key: (known[key], key))]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
-from services.journey.journeys.rules import facts as facts_of
-from services.journey.journeys.rules.facts import Facts
+from services.journey.journeys.rules.facts import Facts, derive, fold
 from services.journey.journeys.rules.risks import next_change
 from services.journey.journeys.rules.score import score
 from services.journey.journeys.rules.settings import JourneySettings
@@ -42,8 +40,12 @@ class Kept:
 
     def due(self, now: Micros) -> bool:
         """Whether the time of an event has come that was told of ahead of it."""
-        pending_at = self.standing.pending_at
-        return pending_at is not None and pending_at <= self.now(now)
+        return self.pending_at is not None and self.pending_at <= self.now(now)
+
+    @property
+    def pending_at(self) -> Micros | None:
+        """When the next event occurs that was told of ahead of its time."""
+        return self.standing.pending_at
 
     def late(self, event: Happening, now: Micros) -> bool:
         """Whether an event comes before one that is in the facts already."""
@@ -97,7 +99,7 @@ def onwards(
     waiting = [event.occurred_at for event in ordered[len(past) :]]
     known = standing.facts
     return Progress(
-        facts=reduce(facts_of.fold, past, known),
+        facts=fold(known, *past),
         pending_at=min((*waiting, *(() if pending_at is None else (pending_at,))), default=None),
         visits=visits(past, known.stage),
         anew=False,
@@ -108,7 +110,21 @@ def anew(events: Sequence[Happening], now: Micros) -> Progress:
     """From all events of the client; those after now have to wait."""
     past = [event for event in events if event.occurred_at <= now]
     waiting = (event.occurred_at for event in events if event.occurred_at > now)
-    return Progress(facts_of.derive(past), min(waiting, default=None), visits(past), anew=True)
+    return Progress(derive(past), min(waiting, default=None), visits(past), anew=True)
+
+
+def portions(sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """The clients in portions, each of so many events at most, and of one client at least."""
+    portion: list[str] = []
+    taken = 0
+    for client_id, size in sizes.items():
+        if portion and taken + size > limit:
+            yield portion
+            portion, taken = [], 0
+        portion.append(client_id)
+        taken += size
+    if portion:
+        yield portion
 
 
 def state_of(standing: Standing, settings: JourneySettings, now: Micros) -> State:

@@ -135,7 +135,7 @@ def _low_feature_usage(case: _Case) -> Finding | None:
 
 def _high_support_tickets(case: _Case) -> Finding | None:
     days, least = case.limits.tickets_days, case.limits.tickets_min
-    closed, opened = _tickets(case), case.facts.open_tickets
+    closed, opened = _tickets(case, min), case.facts.open_tickets
     counted = len(closed) + len(opened)
     if counted < least:
         return None
@@ -175,7 +175,7 @@ def _project_turns(case: _Case) -> Iterator[Micros]:
 
 def _ticket_turns(case: _Case) -> Iterator[Micros]:
     """When closed tickets leave the window; time alone never adds one."""
-    closed = _tickets(case)
+    closed = _tickets(case, max)
     if len(closed) + len(case.facts.open_tickets) >= case.limits.tickets_min:
         yield from (at + case.limits.tickets_days * DAY for at in closed)
 
@@ -221,16 +221,19 @@ def _slow_from(case: _Case) -> Micros | None:
     return slow if milestone is None else max(slow, milestone + quiet)
 
 
-def _tickets(case: _Case) -> list[Micros]:
-    """When the tickets that count though they are not open were opened; each ticket once."""
+def _tickets(case: _Case, chosen: Callable[[Micros, Micros], Micros]) -> list[Micros]:
+    """When the tickets that count though they are not open were opened.
+
+    Each counts once, however often it was opened: by the chosen one of these moments.
+    """
     begin, opened = case.now - case.limits.tickets_days * DAY, case.facts.open_tickets
     recent = [(at, ticket) for at, ticket in case.facts.openings if at > begin]
     unnamed = [at for at, ticket in recent if not ticket]
-    newest: dict[str, Micros] = {}
+    named: dict[str, Micros] = {}
     for at, ticket in recent:
         if ticket and ticket not in opened:
-            newest[ticket] = max(at, newest.get(ticket, at))
-    return [*unnamed, *newest.values()]
+            named[ticket] = chosen(at, named.get(ticket, at))
+    return [*unnamed, *named.values()]
 
 
 def _reached(moments: Iterable[Micros], least: int) -> Micros:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from uuid import UUID
 
 from services.journey.journeys.rules.vocabulary import Happening, Micros, Stage
@@ -53,16 +54,17 @@ def visits(events: Iterable[Happening], coming_from: Stage | None = None) -> lis
 
     `coming_from` is the stage that the client is in before them, None when it was in none.
     """
-    found: list[Visit] = []
+    moves: list[tuple[Stage, Happening, bool]] = []
+    before = coming_from
     for event in sorted(events, key=lambda one: one.key):
-        before = found[-1].stage if found else coming_from
-        if event.stage is None or event.stage == before:
-            continue
-        if found:
-            found[-1] = ended(found[-1], event.occurred_at, event.stage)
-        found.append(
-            Visit(event.stage, event.occurred_at, event.event_id, not usual(before, event.stage))
-        )
+        if event.stage is not None and event.stage != before:
+            moves.append((event.stage, event, not usual(before, event.stage)))
+            before = event.stage
+    found = [
+        Visit(stage, move.occurred_at, move.event_id, unusual, following.occurred_at, after)
+        for (stage, move, unusual), (after, following, _) in pairwise(moves)
+    ]
+    found += [Visit(stage, e.occurred_at, e.event_id, unusual) for stage, e, unusual in moves[-1:]]
     return found
 
 

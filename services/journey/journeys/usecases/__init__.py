@@ -11,7 +11,7 @@ from services.journey.journeys.usecases.reading import (
     read_standpoint,
     read_standpoint_as_of,
 )
-from services.journey.journeys.usecases.restating import restate
+from services.journey.journeys.usecases.restating import restate, restate_held
 from services.journey.journeys.usecases.tracking import (
     store_ingested,
     track_journey_event,
@@ -26,6 +26,7 @@ __all__ = [
     "read_standpoint",
     "read_standpoint_as_of",
     "restate",
+    "restate_held",
     "start",
     "store_ingested",
     "track_journey_event",

@@ -51,7 +51,7 @@ async def get_client_journey(
 ) -> Journey:
     """A journey as of a time. Raises ClientNotFound, ClientUnknownThen."""
     org_id, client_id = caller.org_id, where.client_id
-    async with database.raw_transaction(caller.tenant) as raw:
+    async with database.snapshot(caller.tenant) as raw:
         if where.as_of is None:
             here, progress = await _here(raw, org_id, client_id, where.now)
             been = await queries.select_visits(raw, org_id, client_id)

@@ -27,10 +27,19 @@ async def restate(
 
     Clients that there are not are passed over. Those that changed are told to who watches.
     """
-    known = await queries.lock_states(raw, org_id, client_ids)
-    if not known:
-        return 0
-    kept = await queries.select_kept(raw, org_id, known, now)
+    held = await queries.lock_states(raw, org_id, client_ids)
+    return await restate_held(raw, org_id, held, now, settings) if held else 0
+
+
+async def restate_held(
+    raw: RawConnection,
+    org_id: UUID,
+    client_ids: Iterable[str],
+    now: Micros,
+    settings: JourneySettings,
+) -> int:
+    """The same for clients whose states are locked already, at least one."""
+    kept = await queries.select_kept(raw, org_id, client_ids, now)
     progress = await catch_up(raw, org_id, kept, now)
     after = await settle(raw, org_id, kept, progress=progress, now=now, settings=settings)
     return len(_changed(kept, after))

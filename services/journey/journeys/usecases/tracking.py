@@ -16,16 +16,18 @@ from services.journey.journeys.rules.events import (
     firsts,
     judge,
 )
+from services.journey.journeys.rules.facts import Facts
 from services.journey.journeys.rules.journey import Standpoint
-from services.journey.journeys.rules.progress import Kept, Progress, anew, onwards
+from services.journey.journeys.rules.progress import Kept, Progress, anew, onwards, portions
 from services.journey.journeys.rules.settings import JourneySettings
 from services.journey.journeys.rules.vocabulary import Happening, Micros, Source
 from services.journey.journeys.usecases.reading import read_standpoint
-from services.journey.journeys.usecases.restating import settle
+from services.journey.journeys.usecases.restating import catch_up, settle
 from shared.database import Database, RawConnection
 from shared.identity.identity import Identity
 
-_BEFORE_ALL = (0, str(UUID(int=0)))
+_EVENTS_AT_ONCE = 5_000
+"""So many are derived from in one go; others get their turn in between."""
 
 
 async def track_journey_event(
@@ -124,18 +126,21 @@ async def _progress(
     Those that come after all others go on from what is kept. One that comes late takes all events,
     and where others were waiting whose time has come, all of those are taken.
     """
-    after = {}
-    for client_id, one in kept.items():
-        if any(one.late(event, now) for event in new[client_id]):
-            after[client_id] = _BEFORE_ALL
-        elif one.due(now):
-            after[client_id] = one.standing.facts.last_key
-    read = await queries.select_events_after(raw, org_id, after) if after else {}
-    return {
-        client_id: anew(read[client_id], one.now(now))
-        if after.get(client_id) == _BEFORE_ALL
-        else onwards(one.standing, read[client_id], one.now(now))
-        if client_id in after
-        else onwards(one.standing, new[client_id], one.now(now), one.standing.pending_at)
+    late = {
+        client_id: one
         for client_id, one in kept.items()
+        if any(one.late(event, now) for event in new[client_id])
     }
+    due = {one: kept[one] for one in kept.keys() - late.keys() if kept[one].due(now)}
+    progress = {
+        one: onwards(kept[one].standing, new[one], kept[one].now(now), kept[one].pending_at)
+        for one in kept.keys() - late.keys() - due.keys()
+    }
+    progress |= await catch_up(raw, org_id, due, now)
+    sizes = {client_id: one.standing.facts.events for client_id, one in late.items()}
+    for portion in portions(sizes, _EVENTS_AT_ONCE):
+        read = await queries.select_events_after(
+            raw, org_id, dict.fromkeys(portion, Facts().last_key)
+        )
+        progress |= {one: anew(read[one], kept[one].now(now)) for one in portion}
+    return progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,11 +10,16 @@ from services.journey.catalogue.usecases import read_settings
 from services.journey.learning import queries
 from services.journey.learning.rules import making
 from services.journey.learning.rules.making import Verdict
+from shared.clock import Clock
 from shared.database import Database, RawConnection, Tenant
 from shared.identity.identity import Role
 
 _LOOK_BACK_SECONDS = 120.0
 """Longer than a transaction may last: none commits so long after it took its time."""
+
+
+_PAUSE = timedelta(seconds=10)
+"""Until an organisation that had too little news is looked at again, be there more or not."""
 
 
 class Learner:
@@ -23,29 +28,33 @@ class Learner:
     Nothing of it is kept: one that begins looks at everyone once.
     """
 
-    def __init__(self, database: Database, across: Database) -> None:
+    def __init__(self, database: Database, across: Database, clock: Clock) -> None:
         """`across` is the maintenance login, which sees every organisation."""
         self._database = database
         self._across = across
+        self._clock = clock
         self._seen: dict[UUID, Decimal] | None = None
+        self._pauses: dict[UUID, datetime] = {}
 
     async def learn(self) -> int:
         """Make a version for each organisation that has news; how many were made."""
-        now = datetime.now(UTC)
-        back = None if self._seen is None else _LOOK_BACK_SECONDS
+        now, seen = self._clock.now(), self._seen or {}
         async with self._across.across_tenants() as raw:
-            traces = await queries.select_traces(raw, back)
-        seen, made = self._seen or {}, 0
-        settled: dict[UUID, Decimal] = {}
-        for org_id, trace in traces:
-            if seen.get(org_id) == trace:
-                settled[org_id] = trace
-                continue
+            back = None if self._seen is None else _LOOK_BACK_SECONDS
+            traces = dict(await queries.select_traces(raw, back))
+        settled = {one: trace for one, trace in traces.items() if seen.get(one) == trace}
+        due = [one for one in traces if one not in settled and one not in self._pauses]
+        due += [one for one, until in self._pauses.items() if until <= now]
+        made = 0
+        for org_id in due:
             async with self._database.raw_transaction(Tenant(org_id, Role.SERVICE.value)) as raw:
                 verdict = await _learn(raw, org_id, now)
+            self._pauses.pop(org_id, None)
+            if verdict is Verdict.LATER:
+                self._pauses[org_id] = now + _PAUSE
+            elif verdict is Verdict.SAME and org_id in traces:  # of NEW another look says so
+                settled[org_id] = traces[org_id]
             made += verdict is Verdict.NEW
-            if verdict is Verdict.SAME:  # else another look says that nothing is left
-                settled[org_id] = trace
         self._seen = settled
         return made
 

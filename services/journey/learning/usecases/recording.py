@@ -5,12 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.journey.catalogue.usecases import read_settings
+from services.journey.journeys.errors import ClientNotFound
 from services.journey.journeys.queries import lock_states, update_contacts
 from services.journey.journeys.rules.moments import from_micros
 from services.journey.journeys.rules.settings import JourneySettings
 from services.journey.journeys.rules.vocabulary import Micros
 from services.journey.learning import queries
-from services.journey.journeys.errors import ClientNotFound
 from services.journey.learning.queries import Kept
 from services.journey.learning.rules import outcomes
 from services.journey.learning.rules.outcomes import Recorded, Told

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.journey.catalogue.usecases import read_settings
 from services.journey.journeys.rules.moments import to_micros
-from services.journey.journeys.usecases import restate
+from services.journey.journeys.usecases import restate_held
 from services.journey.refreshing import queries
 from services.journey.refreshing.usecases.turns import Turns
 from shared.clock import Clock
@@ -58,5 +58,5 @@ class Passing:
             due = await queries.lock_due(raw, org_id, now, _CLIENTS)
             if due:
                 settings = await read_settings(raw, org_id)
-                await restate(raw, org_id, due, to_micros(now), settings)
+                await restate_held(raw, org_id, due, to_micros(now), settings)
         return len(due)

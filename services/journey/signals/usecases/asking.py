@@ -15,6 +15,7 @@ from services.journey.parts import Parts
 from services.journey.signals.errors import InsightFails, InsightRefuses
 from services.journey.signals.rules.answers import Answers, Key, waiting_seconds
 from services.journey.signals.rules.breaker import Breaker, Ticket, Turn
+from services.journey.signals.usecases.numbers import Questions
 from shared.identity.identity import Identity
 from shared.rpc.call import current_call
 
@@ -30,6 +31,7 @@ class Signalling:
         self._breaker = Breaker()
         self._answers = Answers()
         self._asked: dict[Key, asyncio.Task[Signals | None]] = {}
+        self._numbers = Questions(parts.registry)
 
     async def ask(self, caller: Identity, client_id: str, now: datetime) -> Signals | None:
         """What insight knows of the client; None when it does not say so in time. Never raises.
@@ -51,6 +53,7 @@ class Signalling:
     def _begin(self, key: Key, act: str, now: datetime) -> asyncio.Task[Signals | None] | None:
         ticket = self._breaker.admit(time.monotonic())
         if ticket is None:
+            self._numbers.asked.labels("spared").inc()
             return None
         context = copy_context()
         if (call := current_call.get()) is not None:  # its ids go along, its deadline does not
@@ -73,14 +76,16 @@ class Signalling:
             trouble = type(error).__name__
         finally:
             turn = self._breaker.record(ticket, time.monotonic(), ok=not trouble)
-            _tell(turn, trouble)
+            self._tell(turn, trouble)
         if signals is not None:
             self._answers.put(key, signals, time.monotonic())
         return signals
 
-
-def _tell(turn: Turn | None, trouble: str) -> None:
-    if turn is Turn.OPENED:
-        _LOG.warning("insight fails: answers do without its signals", extra={"because": trouble})
-    elif turn is Turn.CLOSED:
-        _LOG.info("insight answers again")
+    def _tell(self, turn: Turn | None, trouble: str) -> None:
+        self._numbers.asked.labels("failed" if trouble else "answered").inc()
+        self._numbers.away.set(not self._breaker.closed)
+        if turn is Turn.OPENED:
+            because = {"because": trouble}
+            _LOG.warning("insight fails: answers do without its signals", extra=because)
+        elif turn is Turn.CLOSED:
+            _LOG.info("insight answers again")

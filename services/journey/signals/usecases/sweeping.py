@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
+
+from prometheus_client import CollectorRegistry
 
 from services.journey.insight import Asking
 from services.journey.refreshing.usecases.turns import Turns
@@ -12,6 +14,7 @@ from services.journey.signals import queries
 from services.journey.signals.errors import InsightFails, InsightRefuses
 from services.journey.signals.rules.sweeps import PAGE, Known, Standing, due, pause_seconds
 from services.journey.signals.usecases.fetching import WORKER, Fetching
+from services.journey.signals.usecases.numbers import Swept
 from shared.clock import Clock
 from shared.database import Database, Tenant
 from shared.working import Step
@@ -35,6 +38,7 @@ class Sweeps:
         across: Database,
         insight: Asking,
         clock: Clock,
+        registry: CollectorRegistry,
         *,
         every_seconds: float,
     ) -> None:
@@ -45,6 +49,7 @@ class Sweeps:
         self._clock = clock
         self._every_seconds = every_seconds
         self._turns = Turns("signals", clock)
+        self._numbers = Swept(registry)
         self._failures = 0
         self._not_before = 0.0
         self._seen: int | None = None
@@ -81,27 +86,32 @@ class Sweeps:
                 return
         try:
             async for known in self._pages(org_id, lacking=False):
-                await self._fetching.fetch(org_id, known)
+                await self._fetch(org_id, known)
                 clients += len(known)
         except (InsightFails, InsightRefuses) as error:
             self._failed(error)
+            self._numbers.sweeps.labels("failed").inc()
             async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
                 await queries.update_failed(raw, org_id, self._clock.now())
             return
-        self._succeeded()
+        self._numbers.sweeps.labels("done").inc()
         async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
             await queries.update_swept(raw, org_id, self._clock.now(), clients)
 
     async def _catch_up(self, org_id: UUID, named: set[str] | None) -> None:
         try:
             async for known in self._lacking(org_id, named):
-                await self._fetching.fetch(org_id, known)
-                self._succeeded()
+                await self._fetch(org_id, known)
         except (InsightFails, InsightRefuses) as error:
             self._failed(error)
             self._new[org_id] = self._new.pop(org_id)  # the others first
         else:
             del self._new[org_id]
+
+    async def _fetch(self, org_id: UUID, known: Sequence[Known]) -> None:
+        await self._fetching.fetch(org_id, known)
+        self._succeeded()
+        self._numbers.clients.inc(len(known))
 
     async def _find(self) -> bool:
         """Note who was made or changed since the last look; whether there may be more."""

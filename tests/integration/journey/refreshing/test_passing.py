@@ -16,7 +16,7 @@ from services.journey.journeys.rules.progress import State, state_of
 from services.journey.journeys.rules.settings import JourneySettings
 from services.journey.journeys.rules.standing import Standing
 from services.journey.journeys.rules.vocabulary import Happening, Stage
-from services.journey.journeys.usecases import restate
+from services.journey.journeys.usecases import restate_held
 from services.journey.refreshing.usecases import Passing, passing
 from shared.database import Database
 from tests.integration.journey.conftest import HeldClock
@@ -215,13 +215,13 @@ async def test_a_worker_that_dies_leaves_whole_batches_and_the_rest_to_others(
     async def dying(*arguments: Any) -> int:
         nonlocal calls
         calls += 1
-        changed = await restate(*arguments)
+        changed = await restate_held(*arguments)
         if calls == 2:
             raise asyncio.CancelledError
         return changed
 
     monkeypatch.setattr(passing, "_CLIENTS", 2)
-    monkeypatch.setattr(passing, "restate", dying)
+    monkeypatch.setattr(passing, "restate_held", dying)
     with pytest.raises(asyncio.CancelledError):
         await pass_by(Passing(worker, across, clock))
     low = [state for state in states(organisation).values() if state[3] == [LOW_ENGAGEMENT]]

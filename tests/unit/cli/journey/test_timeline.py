@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from footfall.journey.v1 import journey_pb2 as j
 from footfall.journey.v1.tracking_pb2 import GetClientJourneyResponse
 from services.cli.journey.timeline import NEGATIVE, OVERDUE, UNUSUAL, Axis, Timeline, marks
-from tests.unit.cli.journey.drawing import at, drawn, happened, spent, visit
+from tests.drawing import at, drawn, happened, spent, visit
 
 JOURNEY = GetClientJourneyResponse(
     stages=[

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from footfall.journey.v1.journey_pb2 import Score
 from services.cli.journey.waterfall import Waterfall
-from tests.unit.cli.journey.drawing import drawn, part
+from tests.drawing import drawn, part
 
 
 def test_each_part_begins_where_the_one_before_ended() -> None:
     parts = [
-        part("base", 50, "the client has no ai_score"),
+        part("base", 50, "no ai_score"),
         part("stage", 15, "stage active_project"),
         part("risk.late_invoices", -10, "told below"),
     ]
     assert drawn(Waterfall(Score(score=55, contributions=parts))) == [
-        "base                     50 ████████████████████                     the client has no ai score",
+        "base                     50 ████████████████████                     no ai score",
         "stage                   +15                     ██████               stage active project",
         "late invoices           -10                       ▒▒▒▒",
         "score                    55 ██████████████████████                   of 100",
@@ -29,7 +29,7 @@ def test_what_lies_outside_of_0_to_100_is_seen_too() -> None:
     lines = drawn(Waterfall(Score(score=100, contributions=parts)))
     assert lines[1].endswith("█")
     assert lines[2].split() == ["clamp", "-25", "▒" * 8]
-    below = [part("base", 5), part("risk.late_invoices", -10), part("clamp", 5)]
+    below = [part("base", 5), part("risk.late", -10), part("clamp", 5)]
     lines = drawn(Waterfall(Score(score=0, contributions=below)))
     assert [line.split()[1] for line in lines] == ["5", "-10", "+5", "0"]
     assert "█" not in lines[3]

@@ -2,73 +2,69 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from services.journey.funnels.errors import IntervalEmpty, IntervalTooLong
-from services.journey.funnels.rules.asked import asked
-from services.journey.funnels.rules.funnel import Ended, Move, Span, Step, funnel, moves, span
-from services.journey.journeys.rules.vocabulary import Stage
-from shared.errors import InvalidField
+from services.journey.funnels.rules.funnel import (
+    Ended,
+    FunnelQuestion,
+    Move,
+    Span,
+    Step,
+    funnel,
+    moves,
+    span,
+)
+from services.journey.journeys.rules.moments import from_micros
+from services.journey.journeys.rules.vocabulary import DAY, Micros, Stage
 
-NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
+NOW: Micros = 20_000 * DAY + 1
+
+
+def asked(start: Micros | None = None, end: Micros | None = None, **more: Any) -> FunnelQuestion:
+    return FunnelQuestion(start, end, **{"segment": "", "now": NOW, "past": None, **more})
 
 
 class TestSpan:
+    def test_is_a_year_up_to_now(self) -> None:
+        assert span(asked()) == Span(NOW - 365 * DAY, NOW)
+
     def test_is_a_year_up_to_the_time_that_is_asked_about(self) -> None:
-        assert span(None, None, NOW) == Span(NOW - 365 * DAY, NOW)
+        then = NOW - 50 * DAY
+        assert span(asked(past=then)) == Span(then - 365 * DAY, then)
 
     def test_is_a_year_up_to_its_end(self) -> None:
-        assert span(None, NOW - DAY, NOW) == Span(NOW - 366 * DAY, NOW - DAY)
+        assert span(asked(end=NOW - DAY)) == Span(NOW - 366 * DAY, NOW - DAY)
 
     def test_ends_when_it_is_asked_about(self) -> None:
-        assert span(NOW - DAY, None, NOW) == Span(NOW - DAY, NOW)
+        assert span(asked(NOW - DAY)) == Span(NOW - DAY, NOW)
 
-    def test_begins_with_time_itself_at_the_earliest(self) -> None:
-        first = datetime(1, 1, 1, tzinfo=UTC)
-        assert span(None, first + DAY, NOW) == Span(first, first + DAY)
+    def test_begins_with_the_calendar_at_the_earliest(self) -> None:
+        first = -719_162 * DAY
+        assert span(asked(end=first + DAY)) == Span(first, first + DAY)
+        assert from_micros(first).isoformat() == "0001-01-01T00:00:00+00:00"
 
     @pytest.mark.parametrize(
         ("start", "end", "field"),
         [
             (NOW, NOW, "interval.end_time"),
-            (NOW, NOW - DAY, "interval.end_time"),
-            (NOW + DAY, None, "interval.start_time"),
+            (NOW, NOW - 1, "interval.end_time"),
+            (NOW, None, "interval.start_time"),
         ],
     )
-    def test_must_hold_some_time(self, start: datetime, end: datetime | None, field: str) -> None:
+    def test_must_hold_some_time(self, start: Micros, end: Micros | None, field: str) -> None:
         with pytest.raises(IntervalEmpty) as refused:
-            span(start, end, NOW)
+            span(asked(start, end))
         assert [one.field for one in refused.value.violations] == [field]
 
     def test_must_not_be_longer_than_ten_years(self) -> None:
-        start = NOW.replace(year=2016)
-        assert span(start, NOW, NOW).start == start
+        longest = asked(NOW - 3653 * DAY, NOW)
+        assert span(longest) == Span(NOW - 3653 * DAY, NOW)
         with pytest.raises(IntervalTooLong) as refused:
-            span(start - 2 * DAY, NOW, NOW)
+            span(asked(NOW - 3653 * DAY - 1, NOW))
         assert [one.field for one in refused.value.violations] == ["interval"]
-
-
-class TestAsked:
-    @pytest.mark.parametrize("away", [-60, -1, 0, 1, 60])
-    def test_within_a_minute_is_now(self, away: int) -> None:
-        found = asked(NOW + timedelta(seconds=away), NOW)
-        assert (found.as_of, found.is_now) == (NOW, True)
-
-    def test_before_it_is_the_past(self) -> None:
-        then = NOW - timedelta(seconds=61)
-        found = asked(then, NOW)
-        assert (found.as_of, found.is_now) == (then, False)
-
-    @pytest.mark.parametrize(
-        "when", [NOW + timedelta(seconds=61), datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)]
-    )
-    def test_the_future_and_the_last_century_are_refused(self, when: datetime) -> None:
-        with pytest.raises(InvalidField) as refused:
-            asked(when, NOW)
-        assert [one.field for one in refused.value.violations] == ["as_of"]
 
 
 class TestFunnel:

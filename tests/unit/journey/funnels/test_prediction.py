@@ -98,6 +98,11 @@ class TestHistory:
         assert found.time_to_next is not None
         assert found.time_to_next.median == 5 * DAY / SECOND
 
+    def test_a_visit_that_ended_at_the_very_age_has_not_lasted_longer(self) -> None:
+        history = [PastVisit(10 * DAY, Stage.ONBOARDING)] * 10
+        assert predict(Stage.LEAD, 10 * DAY, history, MONTH).history_weight == 0
+        assert predict(Stage.LEAD, 10 * DAY - 1, history, MONTH).history_weight == 0.5
+
     def test_visits_that_still_run_say_how_long_it_takes_but_not_where(self) -> None:
         before = predict(Stage.LEAD, 0, [], MONTH)
         after = predict(Stage.LEAD, 0, [PastVisit(200 * DAY, None)] * 30, MONTH)

@@ -19,7 +19,7 @@ from services.journey.journeys.rules.facts import (
     derive,
     fold,
 )
-from services.journey.journeys.rules.progress import anew, onwards
+from services.journey.journeys.rules.progress import anew, onwards, portions
 from services.journey.journeys.rules.standing import Standing
 from services.journey.journeys.rules.stored import from_facts, to_facts
 from services.journey.journeys.rules.visits import continued
@@ -111,6 +111,13 @@ class TestByHand:
             facts = fold(from_facts(orjson.loads(kept))[0], one)
         assert len(facts.overdue) == OPEN_KEPT
         assert facts == derive(many)
+
+
+class TestPortions:
+    def test_each_is_bounded_and_none_is_forgotten(self) -> None:
+        sizes = {"a": 3, "b": 4, "c": 1, "d": 99, "e": 0, "f": 8, "g": 8}
+        assert [*portions(sizes, 8)] == [["a", "b", "c"], ["d"], ["e", "f"], ["g"]]
+        assert [*portions({}, 8)] == []
 
 
 class TestLaws:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.journey.journeys.rules.risks import next_change
 from services.journey.journeys.rules.standing import Standing
 from services.journey.journeys.rules.vocabulary import (
     DAY,
@@ -16,7 +17,7 @@ from services.journey.journeys.rules.vocabulary import (
     Signals,
     Stage,
 )
-from tests.journeys import ENGAGED, MICRO, NOW, client, event, found, risks
+from tests.journeys import DEFAULTS, ENGAGED, MICRO, NOW, client, event, found, risks
 
 
 def visiting(days: float, *events: Happening, usual_days: float | None = None) -> Standing:
@@ -182,3 +183,11 @@ class TestHighSupportTickets:
             "fewer than 3 that are open or were opened in the last 14 days"
         )
         assert finding.since == NOW - 3 * DAY, "the last of the three"
+
+    def test_a_ticket_that_is_opened_again_counts_once_from_first_to_last(self) -> None:
+        again = [opened(10, "a"), closed(9, "a"), opened(2, "a"), closed(1, "a")]
+        standing = client(*ENGAGED, *again, opened(5), opened(4))
+        assert found(standing)[Risk.HIGH_SUPPORT_TICKETS].since == NOW - 4 * DAY
+        assert next_change(standing, DEFAULTS, NOW) == NOW + 9 * DAY, "the one of 5 days ago leaves"
+        later = NOW + 8 * DAY
+        assert found(standing, now=later)[Risk.HIGH_SUPPORT_TICKETS].numbers["tickets"] == 3

@@ -1,7 +1,7 @@
 """P10: GetNextBestAction against a SELECT 1 RPC, with 1, 16, 32 and 256 in flight.
 
 Both go through the same chain of one process, and ask the database once, by the same door. Every
-client has a journey behind it, four risks and fresh signals: three actions are recommended, with
+client has a journey behind it, three risks and fresh signals: three actions are recommended, with
 their evidence, and the decision is signed. Then many clients against a thousand, asked about in no
 order.
 """

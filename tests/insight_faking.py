@@ -76,6 +76,8 @@ class FakeInsight:
     address: str
     answer: Answer = truly
     asked: list[str] = field(default_factory=list)
+    named_at_once: list[int] = field(default_factory=list)
+    """How many clients each question about several named."""
 
     def one(self, raw: bytes, context: grpc.ServicerContext) -> bytes:
         client_id = pb.GetClientSignalsRequest.FromString(raw).client_id
@@ -83,11 +85,14 @@ class FakeInsight:
         return self.answer(client_id, context)
 
     def several(self, raw: bytes, context: grpc.ServicerContext) -> bytes:
-        """All whom one asks about use features once; garbage when it is told so."""
+        """As it is told about the first of them."""
         named = pb.ListClientSignalsRequest.FromString(raw).client_ids
         self.asked += named
-        if self.answer is not truly:
-            return self.answer(named[0], context)
+        self.named_at_once.append(len(named))
+        return self.true_list(*named) if self.answer is truly else self.answer(named[0], context)
+
+    def true_list(self, *named: str) -> bytes:
+        """All of them use features once."""
         clients = [pb.ClientSignalsSummary(client_id=name, feature_uses=1) for name in named]
         answer = pb.ListClientSignalsResponse(clients=clients, feature_uses_p25=10)
         answer.as_of.GetCurrentTime()

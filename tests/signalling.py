@@ -87,9 +87,10 @@ def sweep_again(organisation: Organisation) -> None:
 
 
 def sweeps(organisation: Organisation) -> tuple[bool, int, int]:
-    """Whether all was swept, of how many clients, and the failures in a row since."""
+    """Whether it was swept of late, of how many clients, and the failures in a row since."""
     rows = organisation.database.execute(
-        "SELECT swept_at IS NOT NULL, clients, failures FROM app.signal_sweeps WHERE org_id = %s",
+        "SELECT coalesce(swept_at > now() - interval '1 hour', false), clients, failures"
+        " FROM app.signal_sweeps WHERE org_id = %s",
         organisation.org_id,
     )
     return rows[0] if rows else (False, 0, 0)

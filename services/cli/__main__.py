@@ -66,6 +66,7 @@ def main() -> None:
     Make a key for it:   footfall key create --org ORG_ID --role service --subject backend
     Watch events come:   footfall tail
     See what they mean:  footfall insights generate
+    Know what to do:     footfall journey next CLIENT
 
     Every command takes --json: one JSON document on standard output, nothing else.
     """

@@ -48,6 +48,7 @@ clients = Table(
         nullable=False,
         comment="whether ingested events from before it was made known were looked for",
     ),
+    Index("clients_owner", "org_id", "owner", "client_id"),
     Index("clients_unadopted", "org_id", "client_id", postgresql_where=text("NOT adopted")),
 )
 

@@ -52,39 +52,50 @@ def suite() -> Iterator[Suite]:
         yield Suite(address, insight, journey, _json(made)["key"])
 
 
-def test_buf_curl_is_answered(suite: Suite) -> None:
-    def curl(method: str, *requests: Mapping[str, Any], address: str = suite.address) -> list[Any]:
-        done = subprocess.run(
-            [BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge",
-             "-H", f"authorization: Bearer {suite.key}", "-d", "@-",
-             f"http://{address}/{method}"],
-            input="".join(json.dumps(one) for one in requests),
-            capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        return _documents(done.stdout)
+def curl(suite: Suite, address: str, method: str, *requests: Mapping[str, Any]) -> list[Any]:
+    """What `buf curl` prints: a document for each answer."""
+    done = subprocess.run(
+        [BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge",
+         "-H", f"authorization: Bearer {suite.key}", "-d", "@-",
+         f"http://{address}/{method}"],
+        input="".join(json.dumps(one) for one in requests),
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return _documents(done.stdout)
 
-    assert curl("grpc.health.v1.Health/Check", {}) == [{"status": "SERVING"}]
-    (one,) = curl(f"{SERVICE}/IngestEvent", {"event": {"type": "login"}})
+
+def test_buf_curl_is_answered(suite: Suite) -> None:
+    def ask(method: str, *requests: Mapping[str, Any]) -> list[Any]:
+        return curl(suite, suite.address, method, *requests)
+
+    assert ask("grpc.health.v1.Health/Check", {}) == [{"status": "SERVING"}]
+    (one,) = ask(f"{SERVICE}/IngestEvent", {"event": {"type": "login"}})
     assert one["verdict"] == "VERDICT_ACCEPTED"
-    (batch,) = curl(f"{SERVICE}/IngestEvents", {"events": [{"type": "login"}, {"type": "nope"}]})
+    (batch,) = ask(f"{SERVICE}/IngestEvents", {"events": [{"type": "login"}, {"type": "nope"}]})
     assert _verdicts(batch) == ["VERDICT_ACCEPTED", "VERDICT_REJECTED"]
-    (listed,) = curl(f"{SERVICE}/ListEvents", {"pageSize": 10})
+    (listed,) = ask(f"{SERVICE}/ListEvents", {"pageSize": 10})
     assert one["eventId"] in [stored["event"]["eventId"] for stored in listed["events"]]
     batches = [{"batchNumber": n, "events": [{"type": "login"}]} for n in (1, 2, 3)]
-    acknowledged = curl(f"{SERVICE}/StreamEvents", *batches)
+    acknowledged = ask(f"{SERVICE}/StreamEvents", *batches)
     assert [int(answer["batchNumber"]) for answer in acknowledged] == [1, 2, 3]
 
-    assert curl("grpc.health.v1.Health/Check", {}, address=suite.insight) == [{"status": "SERVING"}]
-    curl(f"{SERVICE}/IngestEvents", {"events": [ABANDONED] * 6})
-    (generated,) = curl(f"{INSIGHT}/GenerateInsights", {"userId": "mia"}, address=suite.insight)
+
+def test_buf_curl_is_told_insights(suite: Suite) -> None:
+    assert curl(suite, suite.insight, "grpc.health.v1.Health/Check", {}) == [{"status": "SERVING"}]
+    curl(suite, suite.address, f"{SERVICE}/IngestEvents", {"events": [ABANDONED] * 6})
+    (generated,) = curl(suite, suite.insight, f"{INSIGHT}/GenerateInsights", {"userId": "mia"})
     found = {one["insightType"]: one for one in generated["insights"]}
     stuck = found["INSIGHT_TYPE_STUCK_USER"]
     assert stuck["subject"]["userId"] == "mia"
     assert stuck["recommendation"]["action"] == "onboarding_assistance"
     assert stuck["state"] == "INSIGHT_STATE_OPEN"
 
+
+def test_buf_curl_follows_a_client(suite: Suite) -> None:
+    """Upsert, track, next best action, outcome: and the answer changed."""
+
     def ask(method: str, request: Mapping[str, Any]) -> Any:
-        (answer,) = curl(f"{JOURNEY}/{method}", request, address=suite.journey)
+        (answer,) = curl(suite, suite.journey, f"{JOURNEY}/{method}", request)
         return answer
 
     who = {"clientId": "buf-1"}
@@ -93,8 +104,7 @@ def test_buf_curl_is_answered(suite: Suite) -> None:
     assert upserted["client"]["aiScore"] == 0
     late = {**who, "eventType": "invoice_overdue", "metadata": {"invoice_id": "17"}}
     moved = {**who, "eventType": "kick_off", "stage": "STAGE_ACTIVE_PROJECT"}
-    tracked = ask("TrackJourneyEvents", {"events": [moved, late]})
-    assert tracked["accepted"] == 2
+    assert ask("TrackJourneyEvents", {"events": [moved, late]})["accepted"] == 2
     recommended = ask("GetNextBestAction", who)
     assert recommended["action"]["action"] == "ACTION_EMAIL_OUTREACH"
     assert recommended["risks"][0]["risk"] == "RISK_LATE_INVOICES"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import orjson
 import pytest
 
@@ -19,7 +20,7 @@ from tests.insighting import running_insight
 from tests.journeying import Traveller, running_journey
 from tests.organisations import Organisation
 from tests.postgres import MigratedDatabase
-from tests.signalling import kept, make_known, sweeping, sweeps, until
+from tests.signalling import kept, make_known, sweep_again, sweeping, sweeps, until
 
 LOW = journey_pb2.RISK_LOW_FEATURE_USAGE
 CLIENTS = [f"client-{number:02}" for number in range(40)]
@@ -163,6 +164,32 @@ def test_a_sweep_waits_for_insight_and_is_made_when_it_is_back(
             until(lambda: sweeps(organisation) == (True, len(CLIENTS), 0))
         assert set(kept(organisation).values()) == {(1, 10.0)}
         said_once(log, "insight answers again")
+
+
+def test_a_sweep_bears_that_it_may_not_ask_so_often(
+    organisation: Organisation, database: MigratedDatabase, tmp_path: Path
+) -> None:
+    """A limit of the organisation counts the worker's calls too."""
+    log, refused = tmp_path / "log", list[str]()
+    with (
+        fake_insight() as insight,
+        asking(organisation, insight.address, tmp_path / "journey"),
+        sweeping(database, insight.address, log),
+    ):
+
+        def refuse(client_id: str, context: grpc.ServicerContext) -> bytes:
+            refused.append(client_id)
+            if len(refused) >= 3:
+                insight.answer = truly
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "")
+            raise AssertionError
+
+        until(lambda: sweeps(organisation) == (True, len(CLIENTS), 0))
+        insight.answer = refuse
+        sweep_again(organisation)
+        until(lambda: sweeps(organisation) == (True, len(CLIENTS), 0))
+        assert len(refused) >= 3
+        assert said(log, "insight fails") == 0
 
 
 def test_a_sweep_keeps_no_garbage(

@@ -67,7 +67,7 @@ class Known:
 
 def unknown_ids() -> dict[str, str]:
     uuids = ("insight_id", "action_id", "request_id")
-    texts = ("user_id", "client_id", "session_id")
+    texts = ("user_id", "client_id", "client_ids", "session_id")
     return {**{one: str(uuid4()) for one in uuids}, **{one: f"n{uuid4().hex}" for one in texts}}
 
 
@@ -86,7 +86,11 @@ def request_with(method: str, path: str, value: str) -> Any:
     elif "insight_id" in request.DESCRIPTOR.fields_by_name:
         request.insight_id = unknown_ids()["insight_id"]
     holder = getattr(request, path.partition(".")[0]) if "." in path else request
-    setattr(holder, path.rpartition(".")[2], value)
+    field = path.rpartition(".")[2]
+    if field.endswith("_ids"):
+        getattr(holder, field).append(value)
+    else:
+        setattr(holder, field, value)
     return request
 
 
@@ -112,7 +116,8 @@ async def known(ingest: Ingest, insight: Insight, acme: Organisation) -> Known:
     await fold_all(acme)
     asker = insight.asker(acme)
     found = one_of(generate(asker), STUCK)
-    ids = {**unknown_ids(), **who, "insight_id": found.insight_id, "session_id": "tab-zoe-4711"}
+    ids = {**unknown_ids(), **who, "client_ids": who["client_id"]}
+    ids |= {"insight_id": found.insight_id, "session_id": "tab-zoe-4711"}
     asker.call(
         "ResolveInsight",
         requests.ResolveInsightRequest(request_id=ids["request_id"], insight_id=found.insight_id),

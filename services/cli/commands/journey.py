@@ -140,9 +140,13 @@ async def track(
 async def show_journey(
     journey: Journey, *, client_id: str, as_of: Timestamp | None, events: int, as_json: bool
 ) -> None:
-    """Show the journey of a client as a picture: stages over time, and what happened when.
+    r"""Show the journey of a client as a picture: stages over time, and what happened when.
 
     Below it stands what the score is made of, and each risk with what would clear it.
+
+    \b
+    footfall journey show nw-1
+    footfall journey show nw-1 --as-of 2026-01-31     as it was at the end of that day
     """
     request = tracking_pb2.GetClientJourneyRequest(client_id=client_id, as_of=as_of)
     answer = await _whole_journey(journey, request, events)
@@ -183,10 +187,14 @@ async def _whole_journey(
 async def next_action(
     journey: Journey, *, client_id: str, limit: int, as_of: Timestamp | None, as_json: bool
 ) -> None:
-    """Show the next best action for a client, why, what else, and what not now.
+    r"""Show the next best action for a client, why, what else, and what not now.
 
     It changes nothing: asking again gives the same answer. At the end stands the command that says
     what came of it.
+
+    \b
+    footfall journey next nw-1
+    footfall journey next nw-1 --limit 1 --json | jq -r .action.action
     """
     request = actions_pb2.GetNextBestActionRequest(
         client_id=client_id, max_results=limit, as_of=as_of
@@ -254,7 +262,11 @@ async def record_outcome(
 async def predict(
     journey: Journey, *, client_id: str, days: int, as_of: Timestamp | None, as_json: bool
 ) -> None:
-    """Say where a client is likely to go next, and when, and what that rests on."""
+    r"""Say where a client is likely to go next, and when, and what that rests on.
+
+    \b
+    footfall journey predict nw-1 --days 60
+    """
     request = funnel_pb2.PredictStageRequest(client_id=client_id, as_of=as_of, horizon_days=days)
     answer = await journey.ask("PredictStage", request)
     parameters.tell(

@@ -31,7 +31,7 @@ _SCALE, _SHORT = 20, 10
 
 def advice(told: GetNextBestActionResponse, client_id: str) -> RenderableType:
     """What to do, why, what else, what not now, and what the answer rests on."""
-    head = Text(client_id, "bold").append(": ").append_text(views.stage(told.stage))
+    head = Text().append(client_id, "bold").append(": ").append_text(views.stage(told.stage))
     head.append(f", score {told.score:g} of 100, level ").append_text(views.level(told.risk_level))
     parts: list[RenderableType] = [head.append(f"  as of {words.time(told.as_of)}", "dim"), ""]
     parts += _recommended(told)
@@ -52,7 +52,7 @@ def _recommended(told: GetNextBestActionResponse) -> Iterator[RenderableType]:
 
 def _one(one: Recommendation) -> RenderableType:
     best = one.rank == 1
-    line = Text("→ " if best else "  ", "green")
+    line = Text().append("→ " if best else "  ", "green")
     line.append(words.action(one.action), "bold green" if best else "bold")
     line.append(
         f", {words.read(Priority, one.priority)}", words.PRIORITY_STYLES.get(one.priority, "")
@@ -65,7 +65,8 @@ def _one(one: Recommendation) -> RenderableType:
 
 def _expected(effect: ExpectedEffect) -> Text:
     behind = f"{effect.outcomes:,.3g} outcomes behind it" if effect.outcomes else "the rules' guess"
-    line = Text("taken up ", "dim").append_text(interval(effect.mean, effect.lower, effect.upper))
+    line = Text().append("taken up ", "dim")
+    line.append_text(interval(effect.mean, effect.lower, effect.upper))
     return line.append(f" {effect.mean:.0%}", "bold cyan").append(
         f" ({effect.lower:.0%}…{effect.upper:.0%}), {behind}", "dim"
     )
@@ -118,7 +119,7 @@ def how_to_record(told: GetNextBestActionResponse, client_id: str) -> str:
 def recorded(told: RecordActionOutcomeResponse) -> RenderableType:
     """That it is kept, and what follows."""
     verb = "replaced an earlier one of the same decision" if told.replaced else "recorded"
-    line = Text(verb, "green").append(f"  {told.outcome_id}", "dim")
+    line = Text().append(verb, "green").append(f"  {told.outcome_id}", "dim")
     if told.HasField("cooldown_until"):
         line.append(
             f"\nnot recommended for this client again until {words.time(told.cooldown_until)}"
@@ -160,8 +161,10 @@ def _estimate(one: Estimate, width: int = _SCALE) -> tuple[Text, Text]:
     """A share, as a picture and in numbers."""
     if not one.n:
         return Text("-", "dim"), Text("")
-    numbers = Text(f"{one.value:4.0%}", "bold cyan").append(
-        f" {one.lower:.0%}…{one.upper:.0%}", "dim"
+    numbers = (
+        Text()
+        .append(f"{one.value:4.0%}", "bold cyan")
+        .append(f" {one.lower:.0%}…{one.upper:.0%}", "dim")
     )
     return interval(one.value, one.lower, one.upper, width), numbers
 

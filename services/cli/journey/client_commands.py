@@ -30,7 +30,11 @@ def clients() -> None:
 async def list_clients(
     journey: Journey, *, stages: tuple[str, ...], owner: str, tag: str, limit: int, as_json: bool
 ) -> None:
-    """List clients, by their ids."""
+    r"""List clients, by their ids.
+
+    \b
+    footfall journey clients list --stage onboarding --owner olga
+    """
     request = clients_pb2.ListClientsRequest(
         page_size=limit, stages=parameters.stage_numbers(stages), owner=owner, tag=tag
     )
@@ -48,7 +52,11 @@ async def list_clients(
 @parameters.CLIENT
 @asks
 async def show_client(journey: Journey, *, client_id: str, as_json: bool) -> None:
-    """Show a client, and where it stands now."""
+    r"""Show a client, and where it stands now.
+
+    \b
+    footfall journey clients show nw-1
+    """
     answer = await journey.ask("GetClient", clients_pb2.GetClientRequest(client_id=client_id))
     if as_json:
         one_line(answer)
@@ -61,9 +69,12 @@ async def show_client(journey: Journey, *, client_id: str, as_json: bool) -> Non
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @asks
 async def delete(journey: Journey, *, client_id: str, yes: bool, as_json: bool) -> None:
-    """Delete a client with its journey, its history and the outcomes of actions for it, for ever.
+    r"""Delete a client with its journey, its history and the outcomes of actions for it, for ever.
 
     What was learnt from them stays, without any trace of the client.
+
+    \b
+    footfall journey clients delete nw-1
     """
     if not yes:
         click.confirm(f"Delete {client_id!r} and its journey?", abort=True, err=True)

@@ -34,7 +34,7 @@ def funnel(told: GetStageFunnelResponse) -> RenderableType:
 
 def _step(one: FunnelStage, most: int) -> tuple[Text, ...]:
     on, all_ = (round(count / most * _WIDTH) for count in (one.converted, one.entered))
-    drawn = Text("█" * on, "cyan").append("░" * (max(all_, 1) - on), "dim cyan")
+    drawn = Text().append("█" * on, "cyan").append("░" * (max(all_, 1) - on), "dim cyan")
     after = (
         words.lasting(one.median_seconds_to_convert)
         if one.HasField("median_seconds_to_convert")
@@ -71,7 +71,8 @@ def _moves(told: GetStageFunnelResponse) -> list[RenderableType]:
 
 def prediction(told: PredictStageResponse, client_id: str, days: int) -> RenderableType:
     """Each next stage with its probability, when, and what that rests on."""
-    head = Text(client_id, "bold").append(": in ").append_text(views.stage(told.current_stage))
+    head = Text().append(client_id, "bold").append(": in ")
+    head.append_text(views.stage(told.current_stage))
     head.append(f" since {words.day(told.stage_since)}").append(
         f"  as of {words.time(told.as_of)}", "dim"
     )

@@ -30,7 +30,12 @@ _YEAR_SECONDS = 365 * 86_400
 async def high_risk(
     journey: Journey, *, min_level: str | None, owner: str, limit: int, as_json: bool
 ) -> None:
-    """List clients that need help now: the highest level first, then the lowest score."""
+    r"""List clients that need help now: the highest level first, then the lowest score.
+
+    \b
+    footfall journey high-risk --owner olga
+    footfall journey high-risk --min-level critical --json
+    """
     request = clients_pb2.ListHighRiskClientsRequest(
         page_size=limit, min_risk_level=parameters.level_number(min_level), owner=owner
     )
@@ -43,7 +48,11 @@ async def high_risk(
 @parameters.LIMIT
 @asks
 async def upsell(journey: Journey, *, owner: str, limit: int, as_json: bool) -> None:
-    """List clients that are ready for more: those in stage upsell_candidate now."""
+    r"""List clients that are ready for more: those in stage upsell_candidate now.
+
+    \b
+    footfall journey upsell --owner olga
+    """
     request = clients_pb2.ListUpsellCandidatesRequest(page_size=limit, owner=owner)
     answer = await journey.ask("ListUpsellCandidates", request)
     _tell_standings(answer, "Nobody is a candidate.", as_json=as_json)
@@ -66,7 +75,12 @@ async def funnel(
     as_of: Timestamp | None,
     as_json: bool,
 ) -> None:
-    """Show how many clients go from stage to stage, and how long that takes."""
+    r"""Show how many clients go from stage to stage, and how long that takes.
+
+    \b
+    footfall journey funnel
+    footfall journey funnel --since 2026-01-01 --until 2026-03-31 --segment smb
+    """
     request = funnel_pb2.GetStageFunnelRequest(
         interval=_interval(since, until, as_of), as_of=as_of, segment=segment
     )
@@ -79,10 +93,13 @@ async def funnel(
 )
 @asks
 async def report(journey: Journey, *, days: int, as_json: bool) -> None:
-    """Show how well actions work, and what learning adds over the rules.
+    r"""Show how well actions work, and what learning adds over the rules.
 
     The ranges of shares are 95 % intervals; what is believed of an action lies within its range
     with 90 %.
+
+    \b
+    footfall journey report --days 30
     """
     request = actions_pb2.GetActionReportRequest(days=days)
     parameters.tell(await journey.ask("GetActionReport", request), advice.report, as_json=as_json)
@@ -120,10 +137,14 @@ def watch(
     as_json: bool,
     caller: Callable[[], Caller],
 ) -> None:
-    """Follow clients as their stage, level, risks or score change, until Ctrl-C.
+    r"""Follow clients as their stage, level, risks or score change, until Ctrl-C.
 
     It begins now, and goes on by itself when the service restarts, without gap or repetition. At
     its end it says the token to go on with another time.
+
+    \b
+    footfall journey watch --min-level high
+    footfall journey watch --client nw-1 --json | jq .score
     """
     request = watch_pb2.WatchJourneysRequest(
         client_ids=client_ids,

@@ -30,7 +30,12 @@ def settings() -> None:
 )
 @asks
 async def show_settings(journey: Journey, *, version: int | None, as_json: bool) -> None:
-    """Show every setting with its value."""
+    r"""Show every setting with its value.
+
+    \b
+    footfall journey settings show
+    footfall journey settings show --version 3
+    """
     request = settings_pb2.GetJourneySettingsRequest(version=version or 0)
     _tell(await journey.ask("GetJourneySettings", request), as_json=as_json)
 

@@ -15,8 +15,9 @@ from footfall.journey.v1.tracking_pb2 import GetClientJourneyResponse
 from services.cli.journey import words
 from services.cli.terminal import blocks
 
-_LABEL, _NOTE, _NARROWEST = 18, 26, 16
+_LABEL, _NOTE, _NARROWEST = 18, 28, 16
 _DAY = len("2026-01-01")
+_SHORTEST_IN_DAYS = 3 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Axis:
         return max(0, min(self.columns - 1, place))
 
     def dates(self) -> str:
-        """The days of both ends, and of the middle where there is room."""
+        """The days of both ends, and of the middle where there is room; of one day the times."""
+        name = words.day if self._span >= _SHORTEST_IN_DAYS else words.clock
         places = [(0, 0.0)]
         if self.columns > 2 * _DAY:
             places.append((self.columns - _DAY, 1.0))
@@ -73,7 +75,7 @@ class Axis:
         line = ""
         for place, share in places:
             stamp = Timestamp(seconds=int(self.begin + share * self._span))
-            line = f"{line:{place}}{words.day(stamp)}"
+            line = f"{line:{place}}{name(stamp):<{_DAY}}"
         return line
 
 
@@ -93,21 +95,31 @@ class Timeline:
             yield from self._marked(axis)
 
     def _begin(self) -> float:
-        visits = [_seconds(visit.entered_at) for visit in self.told.stages]
+        visits = [_seconds(visit.entered_at) for visit in self._visits]
         events = [_seconds(one.event.occurred_at) for one in self.told.events]
         return min([*visits, *events, _seconds(self.told.as_of)])
+
+    @property
+    def _visits(self) -> Sequence[StageVisit]:
+        """All of them; a client of which no event said a stage is where it is."""
+        told = self.told
+        here = StageVisit(stage=told.current_stage, entered_at=told.stage_since)
+        return told.stages or [here]
 
     def _stages(self, axis: Axis) -> Iterator[Text]:
         """A line for each stage that the client came to, in their usual order."""
         times = {one.stage: one for one in self.told.time_in_stages}
-        for stage in sorted({visit.stage for visit in self.told.stages}):
-            visits = [visit for visit in self.told.stages if visit.stage == stage]
-            note = words.lasting(times[stage].seconds) if stage in times else ""
-            if stage in times and times[stage].visits > 1:
-                note += f", {times[stage].visits} visits"
-            note += ", now" if not visits[-1].HasField("left_at") else ""
+        for stage in sorted({visit.stage for visit in self._visits}):
+            visits = [visit for visit in self._visits if visit.stage == stage]
+            notes = []
+            if stage in times:
+                notes.append(words.lasting(times[stage].seconds))
+                if times[stage].visits > 1:
+                    notes.append(f"{times[stage].visits} visits")
+            if not visits[-1].HasField("left_at"):
+                notes.append("now")
             drawn = Text(self._bars(visits, axis), words.STAGE_STYLES.get(stage, "cyan"))
-            yield _line(words.stage(stage), drawn, axis, note)
+            yield _line(words.stage(stage), drawn, axis, ", ".join(notes))
 
     def _bars(self, visits: Sequence[StageVisit], axis: Axis) -> str:
         cells = [" "] * axis.columns

@@ -113,8 +113,10 @@ def standings(found: Sequence[ClientStanding], nothing: str) -> RenderableType:
 
 def changed(one: ClientStanding) -> RenderableType:
     """One as it stands after a change, in a line."""
-    line = Text(f"{words.time(one.as_of)}  ", "dim").append(
-        words.who(one.client_id, one.name), "bold"
+    line = (
+        Text()
+        .append(f"{words.time(one.as_of)}  ", "dim")
+        .append(words.who(one.client_id, one.name), "bold")
     )
     line.append(": ").append_text(stage(one.stage)).append(f", score {one.score:g}, level ")
     risks = ", ".join(words.risk(risk.risk) for risk in one.risks)
@@ -146,17 +148,19 @@ def risks(found: Sequence[RiskFinding]) -> Iterator[RenderableType]:
     """Each with its evidence and what would clear it."""
     for one in found:
         since = f" since {words.day(one.since)}" if one.HasField("since") else ""
-        yield Text("! ", "yellow").append(words.risk(one.risk), "bold").append(since, "dim")
+        told = Text().append("! ", "yellow").append(words.risk(one.risk), "bold")
+        yield told.append(since, "dim")
         details = Group(Text(one.evidence), Text(f"clears with: {one.clears_when}", "dim"))
         yield Padding(details, (0, 0, 0, _INDENT))
 
 
 def tracked(told: TrackJourneyEventResponse) -> RenderableType:
     """What became of an event, and where its client is now."""
-    line = Text(words.read(EventVerdict, told.verdict), "green").append(f"  {told.event_id}", "dim")
+    line = Text().append(words.read(EventVerdict, told.verdict), "green")
+    line.append(f"  {told.event_id}", "dim")
     line.append("\nthe client is in ").append_text(stage(told.current_stage))
     return line.append(", an unusual move", "yellow") if told.unusual else line
 
 
 def _head(client_id: str, name: str) -> Text:
-    return Text(words.who(client_id, name), "bold")
+    return Text().append(words.who(client_id, name), "bold")

@@ -78,6 +78,11 @@ def day(stamp: Timestamp) -> str:
     return f"{stamp.ToDatetime():%Y-%m-%d}"
 
 
+def clock(stamp: Timestamp) -> str:
+    """The time of the day, in UTC."""
+    return f"{stamp.ToDatetime():%H:%M} UTC"
+
+
 def lasting(seconds: float) -> str:
     """How long, in the largest unit of which there are some."""
     for unit, word in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):

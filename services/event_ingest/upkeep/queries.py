@@ -135,6 +135,13 @@ _DELETE: Mapping[str, LiteralString] = {
             SELECT position FROM app.insight_changes WHERE org_id = %(org)s
             ORDER BY position LIMIT %(limit)s) AS piece)
         """,
+    "journey_changes": """
+        DELETE FROM app.journey_changes WHERE org_id = %(org)s AND logged_at < %(before)s
+        AND position <= (
+          SELECT max(position) FROM (
+            SELECT position FROM app.journey_changes WHERE org_id = %(org)s
+            ORDER BY position LIMIT %(limit)s) AS piece)
+        """,
     # Never the newest: it says which times have gone by.
     "insight_runs": """
         DELETE FROM app.insight_runs WHERE org_id = %(org)s AND run_id IN (
@@ -177,6 +184,7 @@ Table = Literal[
     "rejected_days",
     "request_answers",
     "insight_changes",
+    "journey_changes",
     "insight_runs",
     "feed_deliveries",
     "outbox",

@@ -179,6 +179,7 @@ def _due(
     yield "rejected_days", (now - rules.REJECTED_KEPT).date()
     yield "request_answers", now - rules.ANSWERS_KEPT
     yield "insight_changes", now - rules.LOG_KEPT
+    yield "journey_changes", now - rules.LOG_KEPT
     yield "insight_runs", now - rules.RUNS_KEPT
     yield "feed_deliveries", now - rules.DELIVERIES_KEPT
     yield "outbox", now - rules.MESSAGES_KEPT

@@ -84,7 +84,7 @@ async def select_listed_by_id(
     if stages:
         state = state.where(_S.stage.in_([stage.value for stage in stages]))
     one = state.limit(1).lateral("one")
-    named = _named(org_id, one, "")
+    named = _named(org_id, one)
     query = select(one, named.c.name).select_from(keys.join(one, true()).join(named, true()))
     return {listed.client_id: listed for listed in await _listed(connection, query)}
 
@@ -99,21 +99,21 @@ def _part(org_id: UUID, stretch: Stretch, owner: str, limit: int) -> Subquery:
     if stretch.after is not None:
         place = literal(stretch.after.score, Double), literal(stretch.after.client_id, Text)
         state = state.where(tuple_(_S.score, _S.client_id) > tuple_(*place))
-    one = state.order_by(_S.score, _S.client_id)
-    states = (one if owner else one.limit(limit)).subquery()
-    named = _named(org_id, states, owner)
-    part = select(states, named.c.name).select_from(states.join(named, true()))
-    return part.order_by(states.c.score, states.c.client_id).limit(limit).subquery()
+    state = state.order_by(_S.score, _S.client_id).limit(limit)
+    if owner:  # who has few clients is found by them, who has many by the order of the list
+        theirs = (_C.org_id == org_id, _C.client_id == _S.client_id, _C.owner == owner)
+        return state.add_columns(_C.name).where(*theirs).subquery()
+    states = state.subquery()
+    named = _named(org_id, states)
+    return select(states, named.c.name).select_from(states.join(named, true())).subquery()
 
 
-def _named(org_id: UUID, states: Any, owner: str) -> Any:
-    """The client of a state; with `owner` theirs alone.
+def _named(org_id: UUID, states: Any) -> Any:
+    """The client of a state.
 
     LATERAL with LIMIT: no planner makes a join of it that reads all clients.
     """
     client = select(_C.name).where(_C.org_id == org_id, _C.client_id == states.c.client_id)
-    if owner:
-        client = client.where(_C.owner == owner)
     return client.limit(1).lateral()
 
 

@@ -10,23 +10,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from footfall.journey.v1 import clients_pb2 as pb
 from footfall.journey.v1 import journey_pb2
-from services.journey.journeys.rules.vocabulary import SECOND, Finding, Micros, RiskLevel, Stage
+from services.journey.journeys.rules.vocabulary import SECOND, Finding, Micros, RiskLevel
 from services.journey.standings.rules import Cursor, Listed, Page, Where
 
 _MESSAGE_BYTES = 3 * 1024 * 1024  # clients take 4 MiB unless they say otherwise
 
 Position = tuple[int, float, str]
-ListRequest = pb.ListHighRiskClientsRequest | pb.ListUpsellCandidatesRequest
 
 
 def from_list_high_risk_clients(request: pb.ListHighRiskClientsRequest) -> Where:
     """Who is asked for."""
     return Where(RiskLevel(request.min_risk_level or RiskLevel.HIGH), owner=request.owner)
-
-
-def from_list_upsell_candidates(request: pb.ListUpsellCandidatesRequest) -> Where:
-    """Who is asked for."""
-    return Where(RiskLevel.LOW, Stage.UPSELL_CANDIDATE, request.owner)
 
 
 def from_cursor(position: Sequence[Any] | None) -> Cursor | None:
@@ -37,8 +31,23 @@ def from_cursor(position: Sequence[Any] | None) -> Cursor | None:
     return Cursor(RiskLevel(level), score, client_id)
 
 
-def to_page(page: Page) -> tuple[list[pb.ClientStanding], Position | None]:
+def to_list_high_risk_clients(
+    page: Page,
+) -> tuple[pb.ListHighRiskClientsResponse, Position | None]:
     """A page, and where the next one goes on, if there is one."""
+    shown, last = _page(page)
+    return pb.ListHighRiskClientsResponse(clients=shown), last
+
+
+def to_list_upsell_candidates(
+    page: Page,
+) -> tuple[pb.ListUpsellCandidatesResponse, Position | None]:
+    """A page, and where the next one goes on, if there is one."""
+    shown, last = _page(page)
+    return pb.ListUpsellCandidatesResponse(clients=shown), last
+
+
+def _page(page: Page) -> tuple[list[pb.ClientStanding], Position | None]:
     shown, all_fit = to_fitting(page.clients)
     if all_fit and not page.more:
         return shown, None

@@ -168,3 +168,26 @@ def test_a_token_resumes_nothing_else(
         grpc.StatusCode.INVALID_ARGUMENT,
         "INVALID_PAGE_TOKEN",
     )
+
+
+def test_a_token_that_is_too_old_is_refused_with_the_oldest_that_is_not(
+    caller: Traveller, acme: Organisation
+) -> None:
+    make(caller, "mia", "milo")
+    start = next_of(caller).resume_token
+    moved(caller, "mia", ONBOARDING)
+    acme.database.execute(
+        "UPDATE app.journey_changes SET logged_at = logged_at - interval '73 hours'"
+        " WHERE org_id = %s",
+        acme.org_id,
+    )
+    with Watch(caller, resume_token=start) as watch:
+        watch.wait_for(1)
+        behind = watch.token
+    moved(caller, "milo", ONBOARDING)
+    with pytest.raises(grpc.RpcError) as failed:
+        next_of(caller, resume_token=behind)
+    told = refusal(failed.value)
+    assert (told.code, told.reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
+    with Watch(caller, resume_token=told.metadata["oldest"]) as watch:
+        assert [one.client_id for one in watch.wait_for(1)] == ["milo"]

@@ -44,10 +44,12 @@ async function main() {
   const journey = new Journey(journeyAddress, credentials);
   const client_id = "js-1";
   await call(journey, "UpsertClient", { client: { client_id, name: "Northwind", ai_score: 0 } });
+  // By reflection alone a map is what it is on the wire: entries.
+  const invoice = { fields: [{ key: "invoice_id", value: { string_value: "17" } }] };
   const tracked = [];
   for (const event of [
     { event_type: "kick_off", stage: "STAGE_ACTIVE_PROJECT" },
-    { event_type: "invoice_overdue", metadata: { fields: { invoice_id: { stringValue: "17" } } } },
+    { event_type: "invoice_overdue", metadata: invoice },
   ])
     tracked.push(await call(journey, "TrackJourneyEvent", { event: { client_id, ...event } }));
   const next = await call(journey, "GetNextBestAction", { client_id });

@@ -25,8 +25,14 @@ KINDS: dict[str, tuple[Callable[[Sequence[Any]], arrays.Packed], str, st.SearchS
     "integers": (arrays.Integers, "integer", INT),
     "smallints": (arrays.Smallints, "smallint", st.integers(-(2**15), 2**15 - 1)),
     "instants": (arrays.Instants, "timestamptz", st.integers(0, 10**15)),
+    "doubles": (arrays.Doubles, "double precision", st.floats(allow_nan=False)),
     "texts": (arrays.Texts, "text", st.none() | TEXT),
     "nullable bigints": (arrays.NullableBigints, "bigint", st.none() | BIG),
+    "nullable instants": (
+        arrays.NullableInstants,
+        "timestamptz",
+        st.none() | st.integers(0, 10**15),
+    ),
     "nullable integers": (arrays.NullableIntegers, "integer", st.none() | INT),
     "byteas": (arrays.Byteas, "bytea", st.none() | st.binary()),
 }
@@ -69,4 +75,6 @@ def test_json_keeps_its_meaning(connection: psycopg.Connection[Any]) -> None:
 def _plain(kind: str, value: Any) -> Any:
     if kind == "uuids":
         return UUID(bytes=value)
-    return EPOCH + timedelta(microseconds=value) if kind == "instants" else value
+    if value is not None and kind.endswith("instants"):
+        return EPOCH + timedelta(microseconds=value)
+    return value

@@ -33,11 +33,16 @@ async def by_hand(database: Database, tenant: Tenant) -> None:
         await raw.execute(PAUSE)
 
 
+async def by_snapshot(database: Database, tenant: Tenant) -> None:
+    async with database.snapshot(tenant) as raw:
+        await raw.execute(PAUSE)
+
+
 async def by_pipeline(database: Database, tenant: Tenant) -> None:
     await database.in_one_round_trip([Statement(tenant, PAUSE, ())])
 
 
-DOORS = (by_core, by_hand, by_pipeline)
+DOORS = (by_core, by_hand, by_snapshot, by_pipeline)
 
 
 @pytest.fixture
@@ -114,3 +119,26 @@ async def test_a_database_that_takes_questions_and_says_nothing_does_not_answer_
         for pid in backends:
             os.kill(pid, signal.SIGCONT)
     await pool.ping()
+
+
+async def test_a_snapshot_sees_one_moment_and_writes_nothing(
+    organisation: Organisation, tenant: Tenant
+) -> None:
+    url = organisation.database.urls["footfall_journey"]
+    database = Database(url, application_name="test", size=1)
+    await database.open()
+    count = "SELECT count(*) FROM app.journey_norms WHERE org_id = %s"
+    insert = "INSERT INTO app.journey_norms (org_id, day, project_visits) VALUES (%s, %s, 0)"
+    async with database.snapshot(tenant) as raw:
+        before = await (await raw.execute(count, (tenant.org_id,))).fetchone()
+        organisation.database.execute(insert, tenant.org_id, "2026-01-01")
+        after = await (await raw.execute(count, (tenant.org_id,))).fetchone()
+    assert before == after == (0,)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        async with database.snapshot(tenant) as raw:
+            await raw.execute(insert, (tenant.org_id, "2026-01-02"))
+    async with database.raw_transaction(tenant) as raw:  # the same connection
+        await raw.execute(insert, (tenant.org_id, "2026-01-03"))
+        organisation.database.execute(insert, tenant.org_id, "2026-01-04")
+        assert await (await raw.execute(count, (tenant.org_id,))).fetchone() == (3,)
+    await database.close()

@@ -17,14 +17,14 @@ from services.journey.journeys.queries.states import (
     select_kept,
     select_standings,
     update_contacts,
-    update_states,
+    upsert_states,
 )
 from services.journey.journeys.queries.visits import (
     delete_visits,
-    insert_visits,
+    select_last_visits,
     select_unusual,
     select_visits,
-    update_ended,
+    upsert_visits,
 )
 
 __all__ = [
@@ -34,18 +34,18 @@ __all__ = [
     "insert_change",
     "insert_events",
     "insert_state",
-    "insert_visits",
     "lock_states",
     "select_events_after",
     "select_events_until",
     "select_hashes",
     "select_kept",
+    "select_last_visits",
     "select_past",
     "select_standings",
     "select_stored",
     "select_unusual",
     "select_visits",
     "update_contacts",
-    "update_ended",
-    "update_states",
+    "upsert_states",
+    "upsert_visits",
 ]

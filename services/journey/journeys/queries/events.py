@@ -34,12 +34,17 @@ SELECT event_id, content_hash FROM app.journey_events
 WHERE org_id = %s AND event_id = ANY(%b::uuid[])
 """
 
+# LATERAL with ORDER BY: each client's events are found by their index, whatever the planner
+# believes of a table that has just been filled.
 _SELECT_AFTER = """
-SELECT e.client_id, e.event_id, e.occurred_at, e.event_type, e.stage, e.metadata
+SELECT k.client_id, e.*
 FROM unnest(%(client)b::text[], %(at)b::timestamptz[], %(id)b::uuid[]) AS k (client_id, at, id)
-JOIN app.journey_events AS e ON e.org_id = %(org)s AND e.client_id = k.client_id
-  AND (e.occurred_at, e.event_id) > (k.at, k.id)
-ORDER BY e.client_id, e.occurred_at, e.event_id
+CROSS JOIN LATERAL (
+  SELECT event_id, occurred_at, event_type, stage, metadata FROM app.journey_events
+  WHERE org_id = %(org)s AND client_id = k.client_id
+    AND (occurred_at, event_id) > (k.at, k.id)
+  ORDER BY occurred_at, event_id
+) AS e
 """
 
 _SELECT_UNTIL = """

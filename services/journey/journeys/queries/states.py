@@ -20,7 +20,6 @@ from services.journey.journeys.rules.standing import Contact, Standing
 from services.journey.journeys.rules.vocabulary import (
     Micros,
     Norms,
-    Risk,
     RiskLevel,
     Signals,
     Stage,
@@ -47,28 +46,46 @@ ON CONFLICT (org_id, client_id) DO NOTHING RETURNING client_id
 
 _DELETE = "DELETE FROM app.client_states WHERE org_id = %s AND client_id = %s"
 
+# LATERAL with LIMIT: each client is looked up by its key, whatever the planner believes of tables
+# that have just been filled.
 _SELECT_KEPT = """
-SELECT c.client_id, c.created_at, c.ai_score, s.facts, g.feature_uses, g.feature_uses_p25,
+SELECT k.client_id, c.created_at, c.ai_score, s.facts, g.feature_uses, g.feature_uses_p25,
   g.measured_at, s.as_of, s.settings_version, s.stage, s.risk_level, s.score, s.findings,
   (SELECT n.project_p75_seconds FROM app.journey_norms AS n
    WHERE n.org_id = %(org)s AND n.day <= %(day)s::date ORDER BY n.day DESC LIMIT 1)
-FROM app.clients AS c
-JOIN app.client_states AS s ON s.org_id = %(org)s AND s.client_id = c.client_id
-LEFT JOIN app.client_signals AS g ON g.org_id = %(org)s AND g.client_id = c.client_id
-WHERE c.org_id = %(org)s AND c.client_id = ANY(%(clients)s::text[])
+FROM unnest(%(clients)s::text[]) AS k (client_id)
+CROSS JOIN LATERAL (
+  SELECT created_at, ai_score FROM app.clients
+  WHERE org_id = %(org)s AND client_id = k.client_id LIMIT 1
+) AS c
+CROSS JOIN LATERAL (
+  SELECT facts, as_of, settings_version, stage, risk_level, score, findings
+  FROM app.client_states WHERE org_id = %(org)s AND client_id = k.client_id LIMIT 1
+) AS s
+LEFT JOIN LATERAL (
+  SELECT feature_uses, feature_uses_p25, measured_at FROM app.client_signals
+  WHERE org_id = %(org)s AND client_id = k.client_id LIMIT 1
+) AS g ON true
 """
 
-_UPDATE = """
-UPDATE app.client_states AS s SET facts = coalesce(n.facts, s.facts), stage = n.stage,
-  stage_since = n.stage_since, score = n.score, risk_level = n.risk_level, findings = n.findings,
-  last_event_at = n.last_event_at, as_of = n.as_of, next_check_at = n.next_check_at,
-  settings_version = %(version)s::integer
+# Every row is there, for it is locked, so that this only ever updates: like that each is found by
+# its key, as above. What cannot be NULL and is not to change comes as an empty value.
+_UPSERT = """
+INSERT INTO app.client_states AS s (org_id, client_id, facts, contacts, stage, stage_since, score,
+  risk_level, findings, last_event_at, as_of, next_check_at, settings_version)
+SELECT %(org)s::uuid, n.client_id, coalesce(n.facts, '{}'), '[]', n.stage, n.stage_since, n.score,
+  n.risk_level, n.findings, n.last_event_at, n.as_of, n.next_check_at, %(version)s::integer
 FROM unnest(%(client)b::text[], %(facts)b::jsonb[], %(stage)b::smallint[],
   %(since)b::timestamptz[], %(score)b::float8[], %(level)b::smallint[], %(findings)b::jsonb[],
   %(last)b::timestamptz[], %(as_of)b::timestamptz[], %(next)b::timestamptz[])
   AS n (client_id, facts, stage, stage_since, score, risk_level, findings, last_event_at, as_of,
     next_check_at)
-WHERE s.org_id = %(org)s AND s.client_id = n.client_id
+ON CONFLICT (org_id, client_id) DO UPDATE SET
+  facts = CASE WHEN EXCLUDED.facts = '{}' THEN s.facts ELSE EXCLUDED.facts END,
+  stage = EXCLUDED.stage, stage_since = EXCLUDED.stage_since, score = EXCLUDED.score,
+  risk_level = EXCLUDED.risk_level, findings = EXCLUDED.findings,
+  last_event_at = EXCLUDED.last_event_at, as_of = EXCLUDED.as_of,
+  next_check_at = EXCLUDED.next_check_at, settings_version = EXCLUDED.settings_version
 """
 
 _UPDATE_CONTACTS = """
@@ -116,18 +133,18 @@ async def select_standings(
     return {client_id: one.standing for client_id, one in kept.items()}
 
 
-async def update_states(
+async def upsert_states(
     raw: RawConnection,
     org_id: UUID,
     states: Mapping[str, State],
     progress: Mapping[str, Progress],
     settings_version: int,
 ) -> None:
-    """Where these clients stand, and the facts of those that made progress."""
+    """Where these clients, whose states are locked, stand; facts of those that made progress."""
     after = list(states.values())
     went = [progress.get(client_id) for client_id in states]
     await raw.execute(
-        _UPDATE,
+        _UPSERT,
         {
             "org": org_id,
             "version": settings_version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from services.journey.journeys.queries.packing import Instants, NullableInstants
@@ -14,20 +14,24 @@ from shared.database import RawConnection, Row
 
 _DELETE = "DELETE FROM app.stage_visits WHERE org_id = %s AND client_id = ANY(%s::text[])"
 
-_END = """
-UPDATE app.stage_visits AS v SET left_at = n.left_at, next_stage = n.next_stage
-FROM unnest(%(client)b::text[], %(left)b::timestamptz[], %(next)b::smallint[])
-  AS n (client_id, left_at, next_stage)
-WHERE v.org_id = %(org)s AND v.client_id = n.client_id AND v.left_at IS NULL
+_SELECT_LAST = """
+SELECT k.client_id, v.stage, v.entered_at, v.event_id, v.unusual, v.left_at, v.next_stage
+FROM unnest(%(clients)s::text[]) AS k (client_id)
+CROSS JOIN LATERAL (
+  SELECT stage, entered_at, event_id, unusual, left_at, next_stage FROM app.stage_visits
+  WHERE org_id = %(org)s AND client_id = k.client_id
+  ORDER BY entered_at DESC, event_id DESC LIMIT 1
+) AS v
 """
 
-_INSERT = """
+_UPSERT = """
 INSERT INTO app.stage_visits (org_id, client_id, entered_at, event_id, stage, left_at, next_stage,
   unusual)
 SELECT %(org)s::uuid, n.* FROM unnest(%(client)b::text[], %(entered)b::timestamptz[],
   %(event)b::uuid[], %(stage)b::smallint[], %(left)b::timestamptz[], %(next)b::integer[],
   %(unusual)s::boolean[]) AS n
-ON CONFLICT (org_id, client_id, entered_at, event_id) DO NOTHING
+ON CONFLICT (org_id, client_id, entered_at, event_id) DO UPDATE SET
+  left_at = EXCLUDED.left_at, next_stage = EXCLUDED.next_stage
 """
 
 
@@ -62,21 +66,19 @@ async def delete_visits(raw: RawConnection, org_id: UUID, client_ids: Iterable[s
     await raw.execute(_DELETE, (org_id, list(client_ids)))
 
 
-async def update_ended(raw: RawConnection, org_id: UUID, by: Mapping[str, Visit]) -> None:
-    """The visit that each client is on ends by its next one."""
-    values = {
-        "org": org_id,
-        "client": Texts(list(by)),
-        "left": Instants(one.entered_at for one in by.values()),
-        "next": Smallints([one.stage for one in by.values()]),
-    }
-    await raw.execute(_END, values)
+async def select_last_visits(
+    raw: RawConnection, org_id: UUID, client_ids: Iterable[str]
+) -> dict[str, Visit]:
+    """The visit that each client is on, if there is one."""
+    values = {"org": org_id, "clients": list(client_ids)}
+    rows = await (await raw.execute(_SELECT_LAST, values)).fetchall()
+    return {client_id: _visit(tuple(visit)) for client_id, *visit in rows}
 
 
-async def insert_visits(
+async def upsert_visits(
     raw: RawConnection, org_id: UUID, made: Sequence[tuple[str, Visit]]
 ) -> None:
-    """New visits, each with its client."""
+    """Visits that are new, or ended now, each with its client."""
     visits = [visit for _, visit in made]
     values = {
         "org": org_id,
@@ -88,7 +90,7 @@ async def insert_visits(
         "next": NullableIntegers([one.next_stage for one in visits]),
         "unusual": [one.unusual for one in visits],
     }
-    await raw.execute(_INSERT, values)
+    await raw.execute(_UPSERT, values)
 
 
 def _visit(row: Row) -> Visit:

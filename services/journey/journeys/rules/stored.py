@@ -17,7 +17,6 @@ from services.journey.journeys.rules.vocabulary import (
     Stage,
 )
 
-
 # By number: states are read by the thousand, and an enum asked for one takes ten times as long.
 STAGES = {one.value: one for one in Stage}
 RISKS = {one.value: one for one in Risk}

@@ -12,6 +12,7 @@ from services.journey.journeys import queries
 from services.journey.journeys.rules.journey import Standpoint
 from services.journey.journeys.rules.progress import Kept, Progress, onwards
 from services.journey.journeys.rules.settings import JourneySettings
+from services.journey.journeys.rules.visits import Visit, continued
 from services.journey.journeys.rules.vocabulary import Micros
 from shared.database import RawConnection
 
@@ -65,10 +66,13 @@ async def settle(
         for client_id, one in kept.items()
     }
     states = {client_id: one.state for client_id, one in after.items()}
-    await _write_visits(raw, org_id, progress)
-    await queries.update_states(raw, org_id, states, progress, settings.version)
-    if changed := _changed(kept, after):
-        await queries.insert_change(raw, org_id, changed)
+    changed = _changed(kept, after)
+    last = await _last_visits(raw, org_id, progress)
+    async with raw.pipeline():  # one round trip
+        await _write_visits(raw, org_id, progress, last)
+        await queries.upsert_states(raw, org_id, states, progress, settings.version)
+        if changed:
+            await queries.insert_change(raw, org_id, changed)
     return after
 
 
@@ -91,17 +95,24 @@ def _changed(kept: Mapping[str, Kept], after: Mapping[str, Standpoint]) -> list[
     return [one for one, standpoint in after.items() if standpoint.state.shown != kept[one].shown]
 
 
-async def _write_visits(raw: RawConnection, org_id: UUID, progress: Mapping[str, Progress]) -> None:
+async def _last_visits(
+    raw: RawConnection, org_id: UUID, progress: Mapping[str, Progress]
+) -> dict[str, Visit]:
+    """The visits that end, by client."""
+    moved = [one for one, made in progress.items() if made.visits and not made.anew]
+    return await queries.select_last_visits(raw, org_id, moved) if moved else {}
+
+
+async def _write_visits(
+    raw: RawConnection, org_id: UUID, progress: Mapping[str, Progress], last: Mapping[str, Visit]
+) -> None:
     replaced = [client_id for client_id, one in progress.items() if one.anew]
     if replaced:
         await queries.delete_visits(raw, org_id, replaced)
-    ended = {
-        client_id: one.visits[0]
+    made = [
+        (client_id, visit)
         for client_id, one in progress.items()
-        if one.visits and not one.anew
-    }
-    if ended:
-        await queries.update_ended(raw, org_id, ended)
-    made = [(client_id, visit) for client_id, one in progress.items() for visit in one.visits]
+        for visit in continued([last[client_id]] if client_id in last else [], one.visits)
+    ]
     if made:
-        await queries.insert_visits(raw, org_id, made)
+        await queries.upsert_visits(raw, org_id, made)

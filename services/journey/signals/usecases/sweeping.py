@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from itertools import count
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
@@ -21,6 +23,7 @@ from shared.working import Step
 
 _LOG = logging.getLogger("footfall.signals")
 _LOOK_EVERY_SECONDS = 1.0
+_REFUSALS_BORNE = 10
 _LOGGED = 50
 """Transactions of the log that are looked at in one go."""
 
@@ -109,7 +112,14 @@ class Sweeps:
             del self._new[org_id]
 
     async def _fetch(self, org_id: UUID, known: Sequence[Known]) -> None:
-        await self._fetching.fetch(org_id, known)
+        for tried in count(1):
+            try:
+                await self._fetching.fetch(org_id, known)
+                break
+            except InsightRefuses:  # the organisation may call it so often only
+                if tried == _REFUSALS_BORNE:
+                    raise
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)
         self._succeeded()
         self._numbers.clients.inc(len(known))
 

@@ -158,6 +158,7 @@ _TABLES = {
 _UPDATED_OFTEN = {"client_states", "client_signals", "action_tallies"}
 
 _INDEXES = (
+    "CREATE INDEX clients_owner ON app.clients (org_id, owner, client_id)",
     "CREATE INDEX clients_unadopted ON app.clients (org_id, client_id) WHERE NOT adopted",
     """CREATE INDEX journey_events_client ON app.journey_events
         (org_id, client_id, occurred_at, event_id)""",

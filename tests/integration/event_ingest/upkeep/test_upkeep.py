@@ -222,6 +222,16 @@ async def test_what_insight_leaves_behind_goes_in_its_time(
     assert newest == (NOW,)
 
 
+async def test_changes_of_journeys_go_in_time(upkeep: Upkeep, organisation: Organisation) -> None:
+    organisation.database.execute(
+        "INSERT INTO app.journey_changes SELECT %s, 100 - n, '{mia}',"
+        " now() - (62.5 + n) * interval '1 hour' FROM generate_series(0, 19) AS n",
+        organisation.org_id,
+    )
+    await upkeep.keep_up()
+    assert count(organisation, "journey_changes") == 12
+
+
 async def test_the_log_goes_after_74_hours_and_never_before_it_is_folded(
     *,
     writer: Database,

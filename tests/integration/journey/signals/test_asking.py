@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -37,18 +38,28 @@ def insight() -> Any:
 
 
 @pytest.fixture
-async def signalling(insight: FakeInsight, tmp_path: Path) -> AsyncIterator[Signalling]:
-    async for one in asking(insight, tmp_path, BUDGET_SECONDS):
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def signalling(
+    insight: FakeInsight, tmp_path: Path, registry: CollectorRegistry
+) -> AsyncIterator[Signalling]:
+    async with asking(insight, tmp_path, BUDGET_SECONDS, registry) as one:
         yield one
 
 
-async def asking(insight: FakeInsight, tmp_path: Path, seconds: float) -> AsyncIterator[Signalling]:
+@asynccontextmanager
+async def asking(
+    insight: FakeInsight, tmp_path: Path, seconds: float, registry: CollectorRegistry
+) -> AsyncIterator[Signalling]:
     data_dir = DataDir.at(tmp_path).prepare()
     make_internal_key(data_dir)
     settings = Settings(command_line=CommandLineSettings(insight_address=insight.address))
     channels = Insight(settings, data_dir, SystemClock())
     unused = cast("Any", None)
-    yield Signalling(Parts(unused, unused, unused, channels, seconds, CollectorRegistry()))
+    yield Signalling(Parts(unused, unused, unused, channels, seconds, registry))
     await channels.close()
 
 
@@ -145,9 +156,11 @@ async def test_what_fails_is_not_tried_again(signalling: Signalling, insight: Fa
     assert insight.asked == ["one"]
 
 
-async def test_nobody_waits_beyond_the_budget(insight: FakeInsight, tmp_path: Path) -> None:
+async def test_nobody_waits_beyond_the_budget(
+    insight: FakeInsight, tmp_path: Path, registry: CollectorRegistry
+) -> None:
     insight.answer = slowly
-    async for signalling in asking(insight, tmp_path, 0.05):
+    async with asking(insight, tmp_path, 0.05, registry) as signalling:
         began = time.monotonic()
         assert await ask(signalling) is None
         assert time.monotonic() - began < 10  # the answer takes thirty seconds
@@ -155,9 +168,10 @@ async def test_nobody_waits_beyond_the_budget(insight: FakeInsight, tmp_path: Pa
 
 @pytest.mark.parametrize("answer", GARBAGE)
 async def test_garbage_is_no_answer_and_opens_the_breaker(
-    signalling: Signalling, insight: FakeInsight, answer: Answer
+    signalling: Signalling, insight: FakeInsight, registry: CollectorRegistry, answer: Answer
 ) -> None:
     insight.answer = answer
+    assert registry.get_sample_value("footfall_journey_insight_away") == 0
     for number in range(5):
         assert await ask(signalling, f"client-{number}") is None
     began = time.monotonic()
@@ -165,6 +179,11 @@ async def test_garbage_is_no_answer_and_opens_the_breaker(
         assert await ask(signalling, f"client-{number}") is None
     probes = (time.monotonic() - began) / 2
     assert 5 <= len(insight.asked) <= 6 + probes
+    assert registry.get_sample_value("footfall_journey_insight_away") == 1
+    calls = "footfall_journey_insight_calls_total"
+    failed = registry.get_sample_value(calls, {"outcome": "failed"})
+    spared = registry.get_sample_value(calls, {"outcome": "spared"})
+    assert (failed, spared) == (len(insight.asked), 205 - len(insight.asked))
 
 
 async def test_a_refusal_says_nothing_of_other_clients(

@@ -37,7 +37,7 @@ JOURNEY = GetClientJourneyResponse(
 
 
 def test_stages_lie_over_time_and_below_them_what_happened() -> None:
-    assert drawn(Timeline(JOURNEY), 85) == [
+    assert drawn(Timeline(JOURNEY), 87) == [
         "                  2025-11-29                    2026-03-09",
         "lead              ████████                                 20 days",
         "active project            ████████████████  █████████████▶ 75 days, 2 visits, now",
@@ -56,6 +56,16 @@ def test_a_client_of_whom_nothing_happened_is_just_there() -> None:
         stages=[visit(j.STAGE_LEAD, 0)], time_in_stages=[spent(j.STAGE_LEAD, 0)], as_of=at(0)
     )
     assert drawn(Timeline(alone))[1].split() == ["lead", "▶", "0", "seconds,", "now"]
+
+
+def test_a_client_of_which_no_event_said_a_stage_is_where_it_is() -> None:
+    told = GetClientJourneyResponse(
+        current_stage=j.STAGE_LEAD, stage_since=at(0.5), events=[happened(0.25)], as_of=at(0)
+    )
+    dates, lead, *_ = drawn(Timeline(told))
+    assert dates.split() == ["00:00", "UTC", "06:00", "UTC", "12:00", "UTC"]
+    assert lead.split()[1].startswith("█████")
+    assert lead.endswith("▶ now")
 
 
 def test_what_is_not_shown_is_said() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.text import Text
+
 from footfall.journey.v1 import clients_pb2, tracking_pb2
 from footfall.journey.v1 import journey_pb2 as j
 from services.cli.journey import views, words
@@ -74,6 +76,13 @@ def test_a_journey_has_its_picture_its_score_and_its_risks() -> None:
     assert lines[-1] == f"{views.UNKNOWN_USE}: low feature usage cannot be found"
     told.score_details.signals_available = True
     assert views.UNKNOWN_USE not in "".join(drawn(views.journey(told, "nw-1")))
+
+
+def test_a_style_is_of_its_own_words_alone() -> None:
+    """The style of a whole line would colour what follows in it too."""
+    told = tracking_pb2.TrackJourneyEventResponse(event_id="e-1")
+    lines = [views.changed(standing()), views.tracked(told), *views.risks([LATE])]
+    assert [one.style for one in lines if isinstance(one, Text)] == ["", "", ""]
 
 
 def test_names_are_shown_as_they_are_and_not_taken_for_markup() -> None:

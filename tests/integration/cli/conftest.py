@@ -1,0 +1,33 @@
+"""A real journey service, and the command line that calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commanding import Commands
+from tests.journeying import Journey, running_journey
+from tests.organisations import Organisation, add_organisation
+from tests.postgres import Template
+
+
+@pytest.fixture(scope="module")
+def journey_service(template: Template) -> Iterator[Journey]:
+    with template.clone() as database, running_journey(database) as journey:
+        yield journey
+
+
+@pytest.fixture
+def studio(journey_service: Journey) -> Organisation:
+    return add_organisation(journey_service.database, "Studio")
+
+
+@pytest.fixture
+def journey(
+    journey_service: Journey, studio: Organisation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Commands:
+    """As a service of the studio; checkpoints of imports are kept apart."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Commands(journey_service, studio.api_key())

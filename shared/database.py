@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -31,14 +31,16 @@ Row = tuple[Any, ...]
 RawConnection = AsyncConnection[Row]
 
 _PING_SECONDS = 2.0
+_CANCEL_AGAIN_SECONDS = 0.05
 _IDENTIFY = "SELECT app.set_identity(%s, %s, %s)"
 _IDENTIFY_HURRIED = f"{_IDENTIFY}, pg_catalog.set_config('lock_timeout', '500ms', true)"
 _UNACKNOWLEDGED_MILLISECONDS = 10_000
 """After it a connection counts as broken; the kernel's own patience is a quarter of an hour."""
 
+# Postgres looks each second whether who asked is still there: a query of nobody's ends.
 _SESSION_OPTIONS = (
     "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s"
-    " -c idle_in_transaction_session_timeout=60s"
+    " -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=1s"
 )
 
 
@@ -218,16 +220,52 @@ class _Lent(AsyncConnection[Row]):
 
 async def _pipelined(raw: RawConnection, statements: Sequence[Statement]) -> list[Row | None]:
     cursors = []
-    async with raw.pipeline():
-        for statement in statements:
-            tenant = statement.tenant
-            identify = _IDENTIFY_HURRIED if statement.hurried else _IDENTIFY
-            await raw.execute(identify, (tenant.org_id, tenant.role, tenant.user_id), prepare=True)
-            cursors.append(
-                await raw.execute(statement.query, statement.parameters, prepare=True, binary=True)
-            )
-        await raw.commit()
+    abandoned: _Abandoned | None = None
+    try:
+        async with raw.pipeline():
+            try:
+                for one in statements:
+                    tenant = (one.tenant.org_id, one.tenant.role, one.tenant.user_id)
+                    identify = _IDENTIFY_HURRIED if one.hurried else _IDENTIFY
+                    await raw.execute(identify, tenant, prepare=True)
+                    cursors.append(
+                        await raw.execute(one.query, one.parameters, prepare=True, binary=True)
+                    )
+                await raw.commit()
+            except asyncio.CancelledError:
+                abandoned = _Abandoned(raw)
+                raise
+    finally:
+        if abandoned is not None:
+            await abandoned.end()
     return [await cursor.fetchone() for cursor in cursors]
+
+
+class _Abandoned:
+    """A pipeline whose caller is gone. Leaving it waits for whatever had been sent by then.
+
+    A request to cancel that comes before its statement begins is lost: it is made until all ended.
+    """
+
+    def __init__(self, raw: RawConnection) -> None:
+        self._raw = raw
+        self._ended = asyncio.Event()
+        self._cancelling = asyncio.create_task(self._cancel())
+
+    async def end(self) -> None:
+        """No request is under way any more, so that none meets who borrows the connection next."""
+        self._ended.set()
+        while not self._cancelling.done():
+            with suppress(asyncio.CancelledError):  # one is being raised already
+                await asyncio.shield(self._cancelling)
+
+    async def _cancel(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _CANCEL_AGAIN_SECONDS)
+                return
+            with suppress(psycopg.Error):
+                await self._raw.cancel_safe(timeout=_PING_SECONDS)
 
 
 async def _configure(raw: RawConnection) -> None:

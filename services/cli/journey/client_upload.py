@@ -114,6 +114,7 @@ class Import:
         self._source, self._mapper, self._checkpoint = source, mapper, checkpoint
         self._pace = pace or Pace()
         self._columns: Mapping[str, str] = {}
+        self._bytes = 0
 
     async def run(self, journey: Journey, watcher: Watcher) -> None:
         """Send it all; the account says how far it came, however it ends."""
@@ -124,7 +125,7 @@ class Import:
                 await self._settle(journey, sketches, watcher)
                 self.account.settled = self.account.rows
                 self.account.seconds = time.monotonic() - began
-                watcher.show(self._source.position(), self.account)
+                watcher.show(self._position(), self.account)
                 if time.monotonic() - noted > _NOTE_EVERY_SECONDS:
                     noted = time.monotonic()
                     self._checkpoint.note(self.account.settled)
@@ -144,6 +145,7 @@ class Import:
         for row in self._source.rows():
             if row.number == 1 and self._source.columns is not None:
                 self._columns = self._mapper.check(self._source.columns)
+            self._bytes += len(row.text.encode()) + 1 if isinstance(row, Row) else 0
             sketch = self._mapper.sketch(row) if isinstance(row, Row) else row
             again = isinstance(sketch, Sketch) and sketch.client_id in portion
             if again or len(portion) == _AT_ONCE:
@@ -157,6 +159,11 @@ class Import:
             else:
                 portion[sketch.client_id] = sketch
         yield portion
+
+    def _position(self) -> Position:
+        """How far the rows are; the reading is a buffer ahead, which may be the whole file."""
+        read = self._source.position()
+        return Position(min(read.done, self._bytes), read.total)
 
     async def _settle(
         self, journey: Journey, sketches: Mapping[str, Sketch], watcher: Watcher

@@ -21,6 +21,7 @@ from tests.tracking import (
     calculated,
     get,
     journey_of,
+    listed,
     path,
     refused,
     risks,
@@ -288,7 +289,7 @@ class TestAhead:
     ) -> None:
         upsert(caller)
         track(caller, happening("nils", "moved", 1, ONBOARDING))
-        ahead = happening("nils", "moved", -3 / DAY, BILLING)
+        ahead = happening("nils", "moved", -6 / DAY, BILLING)
         answer = track_one(caller, ahead)
         assert (answer.current_stage, answer.unusual) == (ONBOARDING, False)
         early = journey_of(caller)
@@ -319,6 +320,21 @@ class TestAhead:
         assert path(journey) == [ONBOARDING, BILLING, CHURN_RISK]
         track(caller, happening("nils", "moved", 0.5, ACTIVE_PROJECT))
         assert path(journey_of(caller)) == [ONBOARDING, ACTIVE_PROJECT, BILLING, CHURN_RISK]
+
+
+def test_no_writes_on_read(caller: Traveller, acme: Organisation) -> None:
+    """Neither of what changed, nor of what time has changed since."""
+    upsert(caller)
+    track(caller, *troubles("nils", 3), happening("nils", "moved", -1 / DAY, BILLING))
+    wait_until(lambda: journey_of(caller).current_stage == BILLING)
+    tables = ("clients", "client_states", "stage_visits", "journey_events", "journey_changes")
+    queries = [f"SELECT xmin::text, t.* FROM app.{one} AS t WHERE org_id = %s" for one in tables]
+    before = [acme.database.execute(one, acme.org_id) for one in queries]
+    for as_of in (None, at(DAY)):
+        journey_of(caller, as_of=as_of)
+    assert get(caller).standing.stage == BILLING
+    assert listed(caller, stages=[LEAD, BILLING])
+    assert [acme.database.execute(one, acme.org_id) for one in queries] == before
 
 
 class TestScore:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.journey.journeys.rules.vocabulary import Micros
@@ -16,6 +16,7 @@ _LEASE_SECONDS = 60.0
 """A worker that gave no sign of life for so long is dead."""
 _AGAIN_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 60.0
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,14 @@ class Standing:
 
 
 def due(standings: Iterable[Standing], now: datetime, every_seconds: float) -> list[Standing]:
-    """Those who are due, the one who has waited longest first."""
-    times = [(one.due_at(every_seconds), one) for one in standings]
-    waiting = [(at or now, one) for at, one in times if at is None or at <= now]
-    return [one for _, one in sorted(waiting, key=lambda pair: pair[0])]
+    """Those who are due: who failed least comes first, then who has waited longest.
+
+    One that always fails may thus be the reason that insight is given a pause, and not the reason
+    that others wait.
+    """
+    times = [(one.due_at(every_seconds) or _EVER, one) for one in standings]
+    waiting = [(one.failures, at, one) for at, one in times if at <= now]
+    return [one for *_, one in sorted(waiting, key=lambda found: found[:2])]
 
 
 def pause_seconds(failures: int) -> float:

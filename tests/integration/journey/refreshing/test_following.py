@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,21 +14,33 @@ from footfall.journey.v1 import clients_pb2, journey_pb2, tracking_pb2
 from services.journey.refreshing import queries
 from services.journey.refreshing.usecases import Adoption, Follower, adopting, following
 from shared.database import Database
-from tests.ingesting import Caller, at, event, running_ingest
+from tests.ingesting import at, event, running_ingest
 from tests.integration.journey.conftest import HeldClock
 from tests.journeying import Traveller, running_journey_worker
 from tests.organisations import Organisation
 from tests.postgres import MigratedDatabase
 from tests.travels import SENTIMENT, TICKETS, happening, make, track
 
+Send = Callable[..., None]
+_VISIBLE = "SELECT coalesce(max(position), 0) < app.log_horizon() FROM app.event_log"
+
 INGESTED = journey_pb2.EVENT_SOURCE_INGESTED
 
 
 @pytest.fixture
-def backend(database: MigratedDatabase, organisation: Organisation) -> Iterator[Caller]:
-    """Who ingests events."""
+def send(database: MigratedDatabase, organisation: Organisation) -> Iterator[Send]:
+    """Ingests events, which whoever follows the log can see then."""
     with running_ingest(database) as ingest:
-        yield ingest.caller(organisation)
+        backend = ingest.caller(organisation)
+
+        def send(*events: event_pb2.Event) -> None:
+            assert backend.verdicts(*events) == ["ACCEPTED"] * len(events)
+            deadline = time.monotonic() + 30
+            while not database.execute(_VISIBLE)[0][0]:
+                assert time.monotonic() < deadline, "a transaction does not end"
+                time.sleep(0.01)
+
+        yield send
 
 
 @pytest.fixture
@@ -52,10 +65,6 @@ def told(kind: str, client_id: str, **properties: Any) -> event_pb2.Event:
     one = event(kind, client_id=client_id, occurred_at=at(60))
     one.properties.update(properties)
     return one
-
-
-def send(backend: Caller, *events: event_pb2.Event) -> None:
-    assert backend.verdicts(*events) == ["ACCEPTED"] * len(events)
 
 
 async def follow(follower: Follower) -> int:
@@ -83,7 +92,7 @@ def risks(caller: Traveller, client_id: str) -> set[int]:
 
 
 async def test_ingested_sentiment_and_tickets_count_in_the_journey(
-    caller: Traveller, backend: Caller, follower: Follower
+    caller: Traveller, send: Send, follower: Follower
 ) -> None:
     make(caller, "mia")
     track(caller, *(happening("mia", "called", 1, 3) for _ in range(3)))
@@ -94,7 +103,7 @@ async def test_ingested_sentiment_and_tickets_count_in_the_journey(
         ticket("mia", "t2", status="opened"),
         ticket("mia", "t3", action="opened"),
     ]
-    send(backend, *events, sentiment("nobody"), told("feature_used", "mia"))
+    send(*events, sentiment("nobody"), told("feature_used", "mia"))
     assert await follow(follower) == 5
     journey = journey_of(caller, "mia")
     ingested = {one.event.event_id: one for one in journey.events if one.source == INGESTED}
@@ -105,7 +114,7 @@ async def test_ingested_sentiment_and_tickets_count_in_the_journey(
     assert (first.client_id, first.event_type) == ("mia", "sentiment")
     assert dict(first.metadata) == {"sentiment": "negative"}
     assert first.occurred_at == events[0].occurred_at
-    send(backend, ticket("mia", "t1", status="closed"), sentiment("mia", label="Positive"))
+    send(ticket("mia", "t1", status="closed"), sentiment("mia", label="Positive"))
     assert await follow(follower) == 2
     opened = [one for one in journey_of(caller, "mia").score_details.risks if one.risk == TICKETS]
     assert "3" in opened[0].evidence, "opened in the last 14 days counts, closed or not"
@@ -114,14 +123,14 @@ async def test_ingested_sentiment_and_tickets_count_in_the_journey(
 async def test_following_again_changes_nothing(
     *,
     caller: Traveller,
-    backend: Caller,
+    send: Send,
     worker: Database,
     across: Database,
     clock: HeldClock,
     organisation: Organisation,
 ) -> None:
     make(caller, "mia")
-    send(backend, sentiment("mia"), ticket("mia", "t1"))
+    send(sentiment("mia"), ticket("mia", "t1"))
     assert await follow(Follower(worker, across, clock)) == 2
     before = journey_of(caller, "mia").events
     organisation.database.execute("UPDATE app.journey_cursors SET position = 0")
@@ -132,14 +141,14 @@ async def test_following_again_changes_nothing(
 async def test_a_worker_that_dies_has_stored_all_of_a_piece_or_nothing(
     *,
     caller: Traveller,
-    backend: Caller,
+    send: Send,
     worker: Database,
     across: Database,
     clock: HeldClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make(caller, "mia")
-    send(backend, sentiment("mia"))
+    send(sentiment("mia"))
     with monkeypatch.context() as dying:
         dying.setattr(queries, "upsert_position", _die)
         with pytest.raises(asyncio.CancelledError):
@@ -155,7 +164,7 @@ async def _die(*_: object) -> None:
 async def test_workers_follow_at_once_and_store_each_event_once(
     *,
     caller: Traveller,
-    backend: Caller,
+    send: Send,
     worker: Database,
     across: Database,
     clock: HeldClock,
@@ -164,7 +173,7 @@ async def test_workers_follow_at_once_and_store_each_event_once(
     monkeypatch.setattr(following, "_LOG_ROWS", 3)
     make(caller, "mia", "milo")
     for number in range(12):
-        send(backend, sentiment("mia"), ticket("milo", f"t{number}"))
+        send(sentiment("mia"), ticket("milo", f"t{number}"))
     workers = [Follower(worker, across, clock) for _ in range(3)]
     counts = await asyncio.gather(*map(follow, workers))
     assert sum(counts) + await follow(workers[0]) == 24
@@ -174,31 +183,31 @@ async def test_workers_follow_at_once_and_store_each_event_once(
 async def test_what_does_not_matter_is_passed_and_not_read_again(
     *,
     caller: Traveller,
-    backend: Caller,
+    send: Send,
     follower: Follower,
     clock: HeldClock,
     organisation: Organisation,
 ) -> None:
     make(caller, "mia")
-    send(backend, sentiment("mia"))
+    send(sentiment("mia"))
     await follow(follower)
     last = "SELECT max(position) FROM app.event_log"
     cursor = "SELECT max(position) FROM app.journey_cursors"
     assert organisation.database.execute(cursor) == organisation.database.execute(last)
-    send(backend, told("feature_used", "mia"))
+    send(told("feature_used", "mia"))
     assert await follow(follower) == 0
     assert organisation.database.execute(cursor) != organisation.database.execute(last)
     clock.passes(seconds=61)
     assert await follow(follower) == 0
     assert organisation.database.execute(cursor) == organisation.database.execute(last)
-    send(backend, sentiment("mia"))
+    send(sentiment("mia"))
     assert await follow(follower) == 1
 
 
 async def test_a_client_made_known_later_gets_what_was_ingested_before(
     *,
     caller: Traveller,
-    backend: Caller,
+    send: Send,
     follower: Follower,
     adoption: Adoption,
     monkeypatch: pytest.MonkeyPatch,
@@ -211,7 +220,7 @@ async def test_a_client_made_known_later_gets_what_was_ingested_before(
         for name in ("ada", "mia")
         for one in (sentiment(name), sentiment(name), *(ticket(name, f"t{n}") for n in range(3)))
     ]
-    send(backend, *events, sentiment("nobody"), told("page_view", "bea"))
+    send(*events, sentiment("nobody"), told("page_view", "bea"))
     assert await follow(follower) == 0
     make(caller, *names)
     assert await adopt(adoption) == 4
@@ -219,20 +228,20 @@ async def test_a_client_made_known_later_gets_what_was_ingested_before(
         assert len(journey_of(caller, name).events) == count, name
     assert risks(caller, "ada") == {SENTIMENT, TICKETS}
     assert await adopt(adoption) == 0
-    send(backend, sentiment("zoe"))
+    send(sentiment("zoe"))
     assert await follow(follower) == 1
 
 
 async def test_a_worker_that_dies_while_it_adopts_leaves_it_to_others(
     *,
     caller: Traveller,
-    backend: Caller,
+    send: Send,
     worker: Database,
     across: Database,
     clock: HeldClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    send(backend, *(sentiment("mia") for _ in range(5)))
+    send(*(sentiment("mia") for _ in range(5)))
     make(caller, "mia")
     with monkeypatch.context() as dying:
         dying.setattr(adopting, "_EVENTS", 2)
@@ -246,9 +255,9 @@ async def test_a_worker_that_dies_while_it_adopts_leaves_it_to_others(
 
 
 async def test_events_that_happened_elsewhere_stay_there(
-    neighbour: Traveller, backend: Caller, follower: Follower, adoption: Adoption
+    neighbour: Traveller, send: Send, follower: Follower, adoption: Adoption
 ) -> None:
-    send(backend, sentiment("mia"))
+    send(sentiment("mia"))
     make(neighbour, "mia")
     assert await adopt(adoption) == 1
     assert await follow(follower) == 0
@@ -256,13 +265,13 @@ async def test_events_that_happened_elsewhere_stay_there(
 
 
 async def test_the_worker_does_all_of_it(
-    caller: Traveller, backend: Caller, database: MigratedDatabase
+    caller: Traveller, send: Send, database: MigratedDatabase
 ) -> None:
-    send(backend, sentiment("mia"), sentiment("mia"))
+    send(sentiment("mia"), sentiment("mia"))
     make(caller, "mia", "milo")
     async with running_journey_worker(database):
         await until(lambda: SENTIMENT in risks(caller, "mia"))
-        send(backend, *(ticket("milo", f"t{number}") for number in range(3)))
+        send(*(ticket("milo", f"t{number}") for number in range(3)))
         await until(lambda: TICKETS in risks(caller, "milo"))
         request = clients_pb2.GetClientRequest(client_id="milo")
         assert caller.call("GetClient", request).standing.risks

@@ -19,10 +19,12 @@ from shared.data_dir import DataDir
 from shared.database import Database
 from shared.identity.internal import make_internal_key
 from shared.settings import CommandLineSettings, Settings
+from tests.ingesting import organisations
 from tests.insight_faking import FakeInsight, fake_insight, truly, with_noise
 from tests.integration.journey.conftest import HeldClock
-from tests.journeying import Traveller
+from tests.journeying import Journey, Traveller
 from tests.organisations import Organisation
+from tests.postgres import MigratedDatabase
 from tests.signalling import kept, make_known, sweeps
 
 EVERY_SECONDS = 900
@@ -53,15 +55,19 @@ async def make(
     await channels.close()
 
 
+@pytest.fixture
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "PAGE", 10)
+
+
+@pytest.mark.usefixtures("_small_pages")
 async def test_it_goes_page_by_page_and_comes_again(
     make: Callable[[], Sweeps],
     insight: FakeInsight,
     caller: Traveller,
     organisation: Organisation,
     clock: HeldClock,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sweeping, "PAGE", 10)
     make_known(caller, *CLIENTS)
     swept = make()
     await swept.sweep()
@@ -121,14 +127,13 @@ async def test_new_clients_are_asked_about_and_nobody_else(
     assert kept(organisation).keys() == {"one", "two", "three"}
 
 
+@pytest.mark.usefixtures("_small_pages")
 async def test_so_many_new_ones_that_they_are_not_named(
     make: Callable[[], Sweeps],
     insight: FakeInsight,
     caller: Traveller,
     organisation: Organisation,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sweeping, "PAGE", 10)
     make_known(caller, "one")
     swept = make()
     await swept.sweep()
@@ -155,31 +160,30 @@ async def test_who_was_made_while_no_worker_ran_is_found_at_the_start(
 async def test_one_organisation_that_fails_stops_no_other(
     make: Callable[[], Sweeps],
     insight: FakeInsight,
-    caller: Traveller,
-    neighbour: Traveller,
-    organisation: Organisation,
-    other_organisation: Organisation,
+    journey: Journey,
     clock: HeldClock,
+    database: MigratedDatabase,
 ) -> None:
     def answer(client_id: str, context: grpc.ServicerContext) -> bytes:
-        return with_noise(client_id, context) if client_id == "bad" else insight.true_list("good")
+        bad = client_id == "bad"
+        return with_noise(client_id, context) if bad else insight.true_list(client_id)
 
     insight.answer = answer
+    names = ("bad", "good", "bad", "good")
+    orgs = organisations(database, len(names))
     swept = make()
     await swept.catch_up()
-    make_known(caller, "bad")
-    make_known(neighbour, "good")
-    for _ in range(4):
+    for name, organisation in zip(names, orgs, strict=True):
+        make_known(journey.traveller(organisation), name)
+    for _ in names:
         await swept.sweep()
         await swept.catch_up()
         clock.passes(seconds=10)
-    assert kept(organisation) == {}
-    assert sweeps(organisation)[2] >= 1
-    assert kept(other_organisation) == {"good": (1, 10.0)}
+    assert [set(kept(one)) for one in orgs] == [set(), {"good"}, set(), {"good"}]
     insight.answer = truly
     clock.passes(seconds=60)
     await swept.sweep()
-    assert kept(organisation) == {"bad": (1, 10.0)}
+    assert [set(kept(one)) for one in orgs] == [{name} for name in names]
 
 
 async def test_a_client_deleted_while_insight_answers_is_not_written_again(

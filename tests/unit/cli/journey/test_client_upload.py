@@ -48,9 +48,11 @@ class Told:
 class Watched:
     def __init__(self) -> None:
         self.heard: list[Refused] = []
+        self.done: list[float] = []
 
     def show(self, position: Position, account: Account) -> None:
         assert position.total is not None
+        self.done.append(position.done / position.total)
         told = sum(account.counts.values()) + account.refused + account.skipped
         assert told == account.rows == account.settled
 
@@ -91,6 +93,13 @@ async def test_many_are_on_their_way_at_once_and_no_more_than_were_asked_for(fil
     again = an_import(file)
     await run(again, told)
     assert again.account.counts["unchanged"] == 600
+
+
+async def test_how_far_it_is_is_told_by_rows_and_not_by_what_was_read_ahead(file: Path) -> None:
+    watched = await run(an_import(file), Told())
+    first, *_, last = watched.done
+    assert 0.3 < first < 0.6, "256 of 600 rows"
+    assert 0.95 < last <= 1
 
 
 async def test_the_last_row_of_a_client_counts(tmp_path: Path) -> None:

@@ -52,7 +52,15 @@ class TestDue:
     def test_who_has_waited_longest_comes_first(self) -> None:
         waiting = [standing(tried=ago, swept=ago) for ago in (1000, 3000, 2000)]
         waiting.append(standing())
-        assert due(waiting, NOW, EVERY) == [waiting[1], waiting[2], waiting[0], waiting[3]]
+        assert due(waiting, NOW, EVERY) == [waiting[3], waiting[1], waiting[2], waiting[0]]
+
+    def test_who_fails_lets_others_pass(self) -> None:
+        waiting = [
+            standing(tried=5000, failures=2),
+            standing(tried=5000, failures=1),
+            standing(tried=901, swept=901),
+        ]
+        assert due(waiting, NOW, EVERY) == waiting[::-1]
 
     @given(st.integers(1, 10_000))
     def test_pauses_grow_to_a_minute(self, failures: int) -> None:

@@ -7,7 +7,7 @@ Upkeep deletes it when its time is over.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -41,16 +41,21 @@ async def answer_once(
     act: Callable[[Transaction], Awaitable[Answer]],
     *,
     recorded: bool = False,
+    line: Iterable[str] = (),
 ) -> Answer:
     """Act in one transaction of the caller, or return what the same request was answered before.
 
-    `recorded` acts go into the audit log, and members may do them.
+    `recorded` acts go into the audit log, and members may do them. Acts that write the same thing
+    stand in `line` for it by its name.
 
     Repeats that overlap wait for the first. Raises RequestIdReused when the id came with other
     content or from somebody else: answers may hold what only the one who asked may see.
     """
     tenant = call.identity.recording_tenant if recorded else call.identity.tenant
-    async with database.tenant_transaction(tenant) as transaction:
+    async with (
+        database.in_line(tenant.org_id, line),
+        database.tenant_transaction(tenant) as transaction,
+    ):
         if not request.request_id:
             return await act(transaction)
         place = (call.identity.org_id, call.method.path, UUID(request.request_id))

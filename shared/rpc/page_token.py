@@ -143,9 +143,12 @@ def _decoded(token: str) -> bytes:
     try:
         if len(token) > _MAX_TOKEN_LENGTH:
             raise InvalidPageToken
-        return base64.b64decode(token, altchars=b"-_", validate=True)
+        raw = base64.b64decode(token, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise InvalidPageToken from None
+    if base64.urlsafe_b64encode(raw).decode() != token:  # bits that no byte has may differ
+        raise InvalidPageToken
+    return raw
 
 
 def _query(request: Message) -> bytes:

@@ -18,7 +18,7 @@ from tests.postgres import MigratedDatabase
 from tests.travels import ONBOARDING
 
 CALLS, AT_ONCE = 1000, 50
-SLEEP_SECONDS, PATIENCE_SECONDS = 25, 15
+SLEEP_SECONDS, PATIENCE_SECONDS = 28, 20
 """A question takes longer than anybody here waits, and less than the service lets it take."""
 
 _RUNNING = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()

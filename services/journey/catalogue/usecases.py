@@ -65,11 +65,17 @@ async def get_journey_settings(database: Database, caller: Identity, version: in
 async def update_journey_settings(
     transaction: Transaction, caller: Identity, wanted: Change
 ) -> Edition:
-    """Make the next version. Raises SettingsStale, SetByTheServer, SettingsContradict."""
+    """Make the next version, if anything changes.
+
+    Raises SettingsStale, SetByTheServer, SettingsContradict.
+    """
     raw, org_id = transaction.raw, caller.org_id
     await queries.lock_settings(raw, org_id)
     known = await _current(raw, org_id)
     changed = change(known, wanted, org_id, caller.actor, datetime.now(UTC))
+    changes = differences(known, changed)
+    if not changes:
+        return known
     await queries.insert_version(raw, org_id, changed)
     await audit.append(
         raw,
@@ -78,7 +84,7 @@ async def update_journey_settings(
         actor_role=caller.role.value,
         action="journey_settings.update",
         target=str(changed.version),
-        details={"version": changed.version, "changed": differences(known, changed)},
+        details={"version": changed.version, "changed": changes},
     )
     return changed
 

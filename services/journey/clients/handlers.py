@@ -27,7 +27,8 @@ class ClientHandlers:
             client, created = await usecases.upsert_client(transaction, caller, wanted)
             return answer(client=wire.to_client(client, caller.org_id), created=created)
 
-        return await answer_once(self._parts.database, call, request, answer, act)
+        line = (wanted.client_id,)
+        return await answer_once(self._parts.database, call, request, answer, act, line=line)
 
     async def GetClient(self, request: pb.GetClientRequest, call: Call) -> pb.GetClientResponse:
         caller = call.identity
@@ -56,4 +57,12 @@ class ClientHandlers:
             deleted = await usecases.delete_client(transaction, caller, client_id, etag)
             return answer(deleted_events=deleted)
 
-        return await answer_once(self._parts.database, call, request, answer, act, recorded=True)
+        return await answer_once(
+            self._parts.database,
+            call,
+            request,
+            answer,
+            act,
+            recorded=True,
+            line=(request.client_id,),
+        )

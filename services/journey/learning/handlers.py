@@ -30,7 +30,8 @@ class LearningHandlers:
             kept = await usecases.record_action_outcome(transaction, caller, told, now)
             return wire.to_recorded(kept)
 
-        return await answer_once(self._parts.database, call, request, answer, act)
+        line = (request.client_id,)
+        return await answer_once(self._parts.database, call, request, answer, act, line=line)
 
     async def GetActionReport(
         self, request: pb.GetActionReportRequest, call: Call

@@ -84,13 +84,14 @@ _SELECT_NORMS_DAY = "SELECT norms_day FROM app.journey_cursors WHERE org_id = %s
 
 _UPSERT_TARGET = """
 INSERT INTO app.journey_cursors AS c (org_id, position, settings_version, norms_day)
-VALUES (%s, 0, %s, %s) ON CONFLICT (org_id) DO UPDATE SET
+VALUES (%s::uuid, 0, %s::integer, %s::date) ON CONFLICT (org_id) DO UPDATE SET
   settings_version = greatest(c.settings_version, EXCLUDED.settings_version),
   norms_day = greatest(c.norms_day, EXCLUDED.norms_day)
 """
 
 _UPSERT_POSITION = """
-INSERT INTO app.journey_cursors AS c (org_id, position, settings_version) VALUES (%s, %s, 0)
+INSERT INTO app.journey_cursors AS c (org_id, position, settings_version)
+VALUES (%s::uuid, %s::bigint, 0)
 ON CONFLICT (org_id) DO UPDATE SET position = greatest(c.position, EXCLUDED.position)
 """
 

@@ -58,6 +58,7 @@ def owner(journey: Journey, acme: Organisation) -> Traveller:
         ("settings.actions[0].reason", mail("{level")),
         ("settings.actions[0].reason", mail("level}")),
         ("settings.actions[1].action", {"actions": mail("So.")["actions"] * 2}),
+        ("settings.actions[0].reason", mail(" ")),
         ("settings.levels[0].priority", {"levels": [pb.LevelRule(level=2, min_risks=2)]}),  # type: ignore[arg-type]
         ("settings.levels[0].min_risks", {"levels": [level("MEDIUM", 7)]}),
         ("settings.levels[0].min_risks", {"levels": [level("LOW", 1)]}),

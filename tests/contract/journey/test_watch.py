@@ -107,11 +107,13 @@ def test_a_watch_goes_on_where_it_ended_and_sends_what_changed_twice_once(
         assert [one.client_id for one in watch.wait_for(1)] == ["mia"]
 
 
-def test_many_changes_of_one_commit_all_arrive(caller: Traveller) -> None:
+def test_large_commits_and_small_ones_all_arrive(caller: Traveller) -> None:
     clients = [f"c{number:03}" for number in range(250)]
     make(caller, *clients)
-    with Watch(caller) as watch:
-        track(caller, *(happening(one, "moved", 1, ONBOARDING) for one in clients))
+    token = next_of(caller).resume_token
+    for commit in (clients[:20], clients[20:230], clients[230:]):
+        track(caller, *(happening(one, "moved", 1, ONBOARDING) for one in commit))
+    with Watch(caller, resume_token=token) as watch:
         assert sorted(one.client_id for one in watch.wait_for(250)) == clients
 
 

@@ -41,6 +41,8 @@ def _field(sent: Sequence[RiskLevel], level: RiskLevel) -> str:
 def _of_reasons(settings: JourneySettings, sent: Sequence[Action]) -> Iterator[Violation]:
     for place, action in enumerate(sent):
         reason = settings.actions[action].reason
+        if not reason.strip():
+            yield Violation(f"settings.actions[{place}].reason", "may not be blank")
         unknown = set(_BRACES.findall(reason)) - set(PLACEHOLDERS)
         if unknown:
             told = f"has {' '.join(sorted(unknown))}: only {', '.join(PLACEHOLDERS)} are known"

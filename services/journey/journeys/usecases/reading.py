@@ -69,7 +69,10 @@ async def calculate_journey_score(
 ) -> Standpoint:
     """Derive the score anew, and keep it. Raises ClientNotFound."""
     org_id = caller.org_id
-    async with database.raw_transaction(caller.tenant) as raw:
+    async with (
+        database.in_line(org_id, [client_id]),
+        database.raw_transaction(caller.tenant) as raw,
+    ):
         if not await queries.lock_states(raw, org_id, [client_id]):
             raise ClientNotFound(resource="client")
         settings = await read_settings(raw, org_id)

@@ -38,7 +38,10 @@ async def track_journey_event(
         assert arrival.error is not None, "an event that is not stored is refused for a reason"
         raise arrival.error
     client_id, happening, org_id = arrival.event.client_id, arrival.event.happening, caller.org_id
-    async with database.raw_transaction(caller.tenant) as raw:
+    async with (
+        database.in_line(org_id, [client_id]),
+        database.raw_transaction(caller.tenant) as raw,
+    ):
         (result,), after = await _track(raw, org_id, [arrival], now)
         if result.error is not None:
             raise result.error
@@ -51,7 +54,11 @@ async def track_journey_events(
     database: Database, caller: Identity, arrivals: Sequence[Arrival], now: Micros
 ) -> Sequence[Result]:
     """Store events in one transaction, each judged by itself; the verdicts in their order."""
-    async with database.raw_transaction(caller.tenant) as raw:
+    named = [one.event.client_id for one in arrivals if one.event is not None]
+    async with (
+        database.in_line(caller.org_id, named),
+        database.raw_transaction(caller.tenant) as raw,
+    ):
         results, _ = await _track(raw, caller.org_id, arrivals, now)
     return results
 

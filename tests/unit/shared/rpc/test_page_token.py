@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import string
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -71,6 +73,17 @@ def test_a_token_with_any_byte_changed_is_refused(place: int, change: int) -> No
     raw[place % len(raw)] ^= change
     with pytest.raises(InvalidPageToken):
         TOKENS.open(call(), ListEventsRequest(), base64.urlsafe_b64encode(raw).decode())
+
+
+def test_a_token_with_any_letter_changed_is_refused() -> None:
+    token = TOKENS.seal(call(), ListEventsRequest(), POSITION)
+    letters = string.ascii_letters + string.digits + "-_="
+    for place, letter in product(range(len(token)), letters):
+        if token[place] != letter:
+            with pytest.raises(InvalidPageToken):
+                TOKENS.open(
+                    call(), ListEventsRequest(), token[:place] + letter + token[place + 1 :]
+                )
 
 
 @given(st.text(min_size=1))

@@ -240,7 +240,7 @@ action_outcomes = Table(
     moment("recorded_at"),
     Column("recorded_by", Text, nullable=False),
     Column("note", Text, nullable=False),
-    Index("action_outcomes_client", "org_id", "client_id", "occurred_at"),
+    Index("action_outcomes_client", "org_id", "client_id", "action", "occurred_at"),
     Index("action_outcomes_occurred", "org_id", "occurred_at"),
 )
 

@@ -15,7 +15,13 @@ from services.journey.journeys.rules.standing import CONTACTS_KEPT, Contact
 from services.journey.journeys.rules.vocabulary import Action, Channel, Outcome
 from services.journey.learning.rules.estimates import Weighed
 from services.journey.learning.rules.making import Made, Tally
-from services.journey.learning.rules.outcomes import Change, Counted, Told, rank_of
+from services.journey.learning.rules.outcomes import (
+    REJECTIONS,
+    Change,
+    Counted,
+    Told,
+    rank_of,
+)
 from services.journey.learning.rules.policy import Policy
 from services.journey.learning.rules.report import Clients, Numbers, Sum
 from services.journey.learning.rules.stored import from_beliefs, to_beliefs
@@ -41,9 +47,19 @@ ON CONFLICT (org_id, outcome_id) DO UPDATE SET channel = EXCLUDED.channel,
   recorded_at = EXCLUDED.recorded_at, recorded_by = EXCLUDED.recorded_by, note = EXCLUDED.note
 """
 
+# By action, for caps look at channels; and the last rejection of each, for it may rest for long.
 _SELECT_CONTACTS = """
-SELECT action, outcome, occurred_at FROM app.action_outcomes
-WHERE org_id = %s AND client_id = %s ORDER BY occurred_at DESC, outcome_id DESC LIMIT %s
+SELECT x.action, x.outcome, x.occurred_at
+FROM unnest(%(actions)s::smallint[]) AS k (action) CROSS JOIN LATERAL (
+  (SELECT action, outcome, occurred_at, outcome_id FROM app.action_outcomes
+    WHERE org_id = %(org)s AND client_id = %(client)s AND action = k.action
+    ORDER BY occurred_at DESC LIMIT %(kept)s)
+  UNION
+  (SELECT action, outcome, occurred_at, outcome_id FROM app.action_outcomes
+    WHERE org_id = %(org)s AND client_id = %(client)s AND action = k.action
+      AND outcome = ANY(%(rejections)s::smallint[])
+    ORDER BY occurred_at DESC LIMIT 1)
+) AS x ORDER BY x.occurred_at DESC, x.outcome_id DESC
 """
 
 # In the order of the changes: everyone waits for cells in the same one.
@@ -175,8 +191,15 @@ async def upsert_outcome(raw: RawConnection, org_id: UUID, told: Told, kept: Kep
 
 
 async def select_contacts(raw: RawConnection, org_id: UUID, client_id: str) -> list[Contact]:
-    """The latest outcomes of a client, the newest first, as many as are kept beside its state."""
-    cursor = await raw.execute(_SELECT_CONTACTS, (org_id, client_id, CONTACTS_KEPT))
+    """The outcomes of a client that caps and cooldowns may ask for, the newest first."""
+    values = {
+        "org": org_id,
+        "client": client_id,
+        "actions": [one.value for one in Action],
+        "kept": CONTACTS_KEPT,
+        "rejections": [one.value for one in REJECTIONS],
+    }
+    cursor = await raw.execute(_SELECT_CONTACTS, values)
     return [
         Contact(Action(action), Outcome(outcome), to_micros(at))
         for action, outcome, at in await cursor.fetchall()

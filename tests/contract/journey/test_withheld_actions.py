@@ -86,6 +86,23 @@ def test_a_rejected_action_is_withheld_for_its_days(
     assert all_of(caller) == [MEETING, EMAIL, VOICE]
 
 
+def test_neither_rest_nor_cap_is_forgotten_for_what_else_was_recorded(
+    caller: Traveller, owner: Traveller, nils: str
+) -> None:
+    update(owner, caps=[cap(words.CHANNEL_VOICE, 1, 7)])
+    record(caller, nils, EMAIL, IGNORED)
+    record(caller, nils, VOICE, ACCEPTED)
+    for _ in range(51):  # more than are kept of an action
+        record(caller, nils, MEETING, ACCEPTED)
+    assert withheld(asked(caller)) == {
+        EMAIL: pb.WITHHELD_REASON_COOLDOWN,
+        VOICE: pb.WITHHELD_REASON_CAP,
+    }
+    for _ in range(51):
+        record(caller, nils, EMAIL, ACCEPTED)
+    assert withheld(asked(caller))[EMAIL] == pb.WITHHELD_REASON_COOLDOWN
+
+
 def test_a_cap_counts_what_was_recorded_on_its_channel(
     caller: Traveller, owner: Traveller, nils: str
 ) -> None:

@@ -164,7 +164,7 @@ def advice(case: Case, found: Permitted, draw: Draw, expected: Prospects, most: 
         expires_at=expires_at,
         score=found.score,
         priority=case.settings.levels[found.score.level].priority,
-        recommended=[_recommendation(case, found.score, one) for one in ranked],
+        recommended=[_recommendation(case, found, one, place) for place, one in enumerate(ranked)],
         withheld=found.withheld,
         signals=_signals_age(case),
         settings_version=case.settings.version,
@@ -197,12 +197,14 @@ def _decision(
     )
 
 
-def _recommendation(case: Case, scored: Score, ranked: Ranked) -> Recommendation:
+def _recommendation(case: Case, found: Permitted, ranked: Ranked, place: int) -> Recommendation:
     rule = case.settings.actions[ranked.called.action]
-    reason = _filled(rule.reason, scored) if "{" in rule.reason else rule.reason
+    reason = _filled(rule.reason, found.score) if "{" in rule.reason else rule.reason
     evidence = [one.evidence for one in ranked.called.findings]
     if ranked.called.by_stage:
         evidence.append(_of_stage(case.known.standing))
+    if found.called[place] is not ranked.called and place < found.called.index(ranked.called):
+        evidence.append(f"{ranked.effect.mean:.0%} are taken up: moved up by outcomes")
     return Recommendation(ranked, rule.channel, reason, evidence)
 
 

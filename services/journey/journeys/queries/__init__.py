@@ -8,7 +8,7 @@ from services.journey.journeys.queries.events import (
     select_hashes,
     select_stored,
 )
-from services.journey.journeys.queries.past import select_past
+from services.journey.journeys.queries.past import select_begin, select_past
 from services.journey.journeys.queries.states import (
     delete_state,
     insert_change,
@@ -22,8 +22,10 @@ from services.journey.journeys.queries.states import (
 from services.journey.journeys.queries.visits import (
     delete_visits,
     select_last_visits,
+    select_latest_visits,
+    select_times,
     select_unusual,
-    select_visits,
+    select_unusual_of,
     upsert_visits,
 )
 
@@ -35,16 +37,19 @@ __all__ = [
     "insert_events",
     "insert_state",
     "lock_states",
+    "select_begin",
     "select_events_after",
     "select_events_until",
     "select_hashes",
     "select_kept",
     "select_last_visits",
+    "select_latest_visits",
     "select_past",
     "select_standings",
     "select_stored",
+    "select_times",
     "select_unusual",
-    "select_visits",
+    "select_unusual_of",
     "update_contacts",
     "upsert_states",
     "upsert_visits",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncCursor
+
 from services.journey.journeys.queries.packing import Instants, Jsonbs
 from services.journey.journeys.rules.events import NewEvent
+from services.journey.journeys.rules.facts import ASKED_FOR
 from services.journey.journeys.rules.journey import Stored
 from services.journey.journeys.rules.moments import from_micros, to_micros
 from services.journey.journeys.rules.vocabulary import Happening, Micros, Source, Stage
 from shared.arrays import Byteas, NullableIntegers, Smallints, Texts, Uuids
-from shared.database import RawConnection
+from shared.database import RawConnection, Row
+from shared.lengthy import MANY, worked_out
 
 Key = tuple[Micros, str]
 """The place of an event in a journey."""
@@ -34,23 +39,29 @@ SELECT event_id, content_hash FROM app.journey_events
 WHERE org_id = %s AND event_id = ANY(%b::uuid[])
 """
 
+# Of metadata what facts ask for: there may be 16 KB of it with each event.
+_TOLD = f"""
+event_id, occurred_at, event_type, stage, jsonb_strip_nulls(jsonb_build_object(
+  {", ".join(f"'{one}', metadata -> '{one}'" for one in ASKED_FOR)}))
+"""
+
 # LATERAL with ORDER BY: each client's events are found by their index, whatever the planner
 # believes of a table that has just been filled.
-_SELECT_AFTER = """
+_SELECT_AFTER = f"""
 SELECT k.client_id, e.*
 FROM unnest(%(client)b::text[], %(at)b::timestamptz[], %(id)b::uuid[]) AS k (client_id, at, id)
 CROSS JOIN LATERAL (
-  SELECT event_id, occurred_at, event_type, stage, metadata FROM app.journey_events
+  SELECT {_TOLD} FROM app.journey_events
   WHERE org_id = %(org)s AND client_id = k.client_id
     AND (occurred_at, event_id) > (k.at, k.id)
   ORDER BY occurred_at, event_id
 ) AS e
-"""
+"""  # noqa: S608 - only names of our own go in
 
-_SELECT_UNTIL = """
-SELECT event_id, occurred_at, event_type, stage, metadata FROM app.journey_events
+_SELECT_UNTIL = f"""
+SELECT {_TOLD} FROM app.journey_events
 WHERE org_id = %s AND client_id = %s AND occurred_at <= %s ORDER BY occurred_at, event_id
-"""
+"""  # noqa: S608 - only names of our own go in
 
 _SELECT_PAGE = """
 SELECT event_id, occurred_at, event_type, stage, metadata, received_at, source
@@ -99,25 +110,27 @@ async def select_hashes(
 async def select_events_after(
     raw: RawConnection, org_id: UUID, after: Mapping[str, Key]
 ) -> dict[str, list[Happening]]:
-    """The events of each client after a place in its journey, in their order."""
+    """The events of each client after a place in its journey, in their order.
+
+    Of metadata they have what facts ask for.
+    """
     values = {
         "org": org_id,
         "client": Texts(list(after)),
         "at": Instants(at for at, _ in after.values()),
         "id": Uuids([UUID(event_id).bytes for _, event_id in after.values()]),
     }
-    found: defaultdict[str, list[Happening]] = defaultdict(list)
-    for client_id, *event in await (await raw.execute(_SELECT_AFTER, values)).fetchall():
-        found[client_id].append(_happening(*event))
-    return found
+    rows = await _rows(await raw.execute(_SELECT_AFTER, values, binary=True))
+    return await worked_out(len(rows), _by_client, rows)
 
 
 async def select_events_until(
     raw: RawConnection, org_id: UUID, client_id: str, until: Micros
 ) -> list[Happening]:
-    """The events of a client up to a moment, in their order."""
-    cursor = await raw.execute(_SELECT_UNTIL, (org_id, client_id, from_micros(until)))
-    return [_happening(*row) for row in await cursor.fetchall()]
+    """The events of a client up to a moment, in their order; of metadata what facts ask for."""
+    values = (org_id, client_id, from_micros(until))
+    rows = await _rows(await raw.execute(_SELECT_UNTIL, values, binary=True))
+    return await worked_out(len(rows), _happenings, rows)
 
 
 async def select_stored(
@@ -133,6 +146,27 @@ async def select_stored(
 async def delete_events(raw: RawConnection, org_id: UUID, client_id: str) -> int:
     """All events of a client; how many."""
     return (await raw.execute(_DELETE, (org_id, client_id))).rowcount
+
+
+async def _rows(cursor: AsyncCursor[Row]) -> list[Row]:
+    """All that was found; among many others get their turn."""
+    found = portion = await cursor.fetchmany(MANY)
+    while len(portion) == MANY:
+        await asyncio.sleep(0)
+        portion = await cursor.fetchmany(MANY)
+        found.extend(portion)
+    return found
+
+
+def _by_client(rows: Iterable[Row]) -> dict[str, list[Happening]]:
+    found: defaultdict[str, list[Happening]] = defaultdict(list)
+    for client_id, *event in rows:
+        found[client_id].append(_happening(*event))
+    return found
+
+
+def _happenings(rows: Iterable[Row]) -> list[Happening]:
+    return [_happening(*row) for row in rows]
 
 
 def _happening(

@@ -28,6 +28,22 @@ LEFT JOIN LATERAL (
 WHERE c.org_id = %(org)s AND c.client_id = %(client)s
 """
 
+_SELECT_BEGIN = """
+SELECT c.created_at, EXISTS (
+  SELECT FROM app.journey_events
+  WHERE org_id = %(org)s AND client_id = %(client)s AND occurred_at <= %(as_of)s)
+FROM app.clients AS c WHERE c.org_id = %(org)s AND c.client_id = %(client)s
+"""
+
+
+async def select_begin(
+    raw: RawConnection, org_id: UUID, client_id: str, as_of: Micros
+) -> tuple[Micros, bool] | None:
+    """When a client was made, and whether any of its events occurred by then; None without one."""
+    values = {"org": org_id, "client": client_id, "as_of": from_micros(as_of)}
+    row = await (await raw.execute(_SELECT_BEGIN, values)).fetchone()
+    return None if row is None else (to_micros(row[0]), row[1])
+
 
 async def select_past(
     raw: RawConnection, org_id: UUID, client_id: str, as_of: Micros

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from services.journey.journeys.queries.packing import Instants, NullableInstants
+from services.journey.journeys.rules.journey import StageTime, Stored
 from services.journey.journeys.rules.moments import from_micros, to_micros
 from services.journey.journeys.rules.visits import Visit
 from services.journey.journeys.rules.vocabulary import Happening, Stage
 from shared.arrays import NullableIntegers, Smallints, Texts, Uuids
 from shared.database import RawConnection, Row
+from shared.lengthy import worked_out
 
 _DELETE = "DELETE FROM app.stage_visits WHERE org_id = %s AND client_id = ANY(%s::text[])"
 
@@ -35,9 +37,20 @@ ON CONFLICT (org_id, client_id, entered_at, event_id) DO UPDATE SET
 """
 
 
-_SELECT = """
+_SELECT_LATEST = """
 SELECT stage, entered_at, event_id, unusual, left_at, next_stage FROM app.stage_visits
-WHERE org_id = %s AND client_id = %s ORDER BY entered_at, event_id
+WHERE org_id = %s AND client_id = %s ORDER BY entered_at DESC, event_id DESC LIMIT %s
+"""
+
+_SELECT_TIMES = """
+SELECT stage, sum((extract(epoch FROM left_at - entered_at) * 1000000)::bigint)::bigint, count(*)
+FROM app.stage_visits
+WHERE org_id = %s AND client_id = %s AND left_at IS NOT NULL GROUP BY stage
+"""
+
+_SELECT_UNUSUAL_BETWEEN = """
+SELECT event_id FROM app.stage_visits
+WHERE org_id = %s AND client_id = %s AND entered_at BETWEEN %s AND %s AND unusual
 """
 
 _SELECT_UNUSUAL = """
@@ -46,10 +59,30 @@ WHERE org_id = %s AND client_id = %s AND entered_at = %s AND event_id = %s
 """
 
 
-async def select_visits(raw: RawConnection, org_id: UUID, client_id: str) -> list[Visit]:
-    """All visits of a client, the oldest first."""
-    rows = await (await raw.execute(_SELECT, (org_id, client_id))).fetchall()
-    return [_visit(row) for row in rows]
+async def select_latest_visits(
+    raw: RawConnection, org_id: UUID, client_id: str, limit: int
+) -> list[Visit]:
+    """The latest visits of a client, the oldest of them first."""
+    rows = await (await raw.execute(_SELECT_LATEST, (org_id, client_id, limit))).fetchall()
+    return [_visit(row) for row in reversed(rows)]
+
+
+async def select_times(raw: RawConnection, org_id: UUID, client_id: str) -> list[StageTime]:
+    """The time in each stage of all visits that ended."""
+    rows = await (await raw.execute(_SELECT_TIMES, (org_id, client_id))).fetchall()
+    return [StageTime(Stage(stage), micros, visits) for stage, micros, visits in rows]
+
+
+async def select_unusual_of(
+    raw: RawConnection, org_id: UUID, client_id: str, events: Sequence[Stored]
+) -> set[UUID]:
+    """Which of these events, in the order of the journey, began an unusual visit."""
+    if not events:
+        return set()
+    times = [from_micros(one.happening.occurred_at) for one in (events[0], events[-1])]
+    cursor = await raw.execute(_SELECT_UNUSUAL_BETWEEN, (org_id, client_id, *times))
+    began = {row[0] for row in await cursor.fetchall()}
+    return began & {one.happening.event_id for one in events}
 
 
 async def select_unusual(
@@ -79,9 +112,13 @@ async def upsert_visits(
     raw: RawConnection, org_id: UUID, made: Sequence[tuple[str, Visit]]
 ) -> None:
     """Visits that are new, or ended now, each with its client."""
+    values = await worked_out(len(made), _packed, made)
+    await raw.execute(_UPSERT, {"org": org_id, **values})
+
+
+def _packed(made: Sequence[tuple[str, Visit]]) -> dict[str, object]:
     visits = [visit for _, visit in made]
-    values = {
-        "org": org_id,
+    return {
         "client": Texts([client_id for client_id, _ in made]),
         "entered": Instants(one.entered_at for one in visits),
         "event": Uuids([one.event_id.bytes for one in visits]),
@@ -90,7 +127,6 @@ async def upsert_visits(
         "next": NullableIntegers([one.next_stage for one in visits]),
         "unusual": [one.unusual for one in visits],
     }
-    await raw.execute(_UPSERT, values)
 
 
 def _visit(row: Row) -> Visit:

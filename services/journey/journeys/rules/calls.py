@@ -14,8 +14,8 @@ class Called:
 
     action: Action
     tier: int
-    """0 before 1: at HIGH and CRITICAL risks before the stage; all are 0 below. Learning never
-    moves an action across."""
+    """0 before 1: at HIGH and CRITICAL each action of a risk by itself, in their order, and last
+    those of the stage; below all are 0. Learning never moves an action across."""
     findings: tuple[Finding, ...]
     """The risks that call for it."""
     by_stage: bool
@@ -30,10 +30,12 @@ def called_for(score: Score, settings: JourneySettings) -> tuple[Called, ...]:
         by_risk[action] = (*by_risk.get(action, ()), finding)
     risks_first = score.level >= RiskLevel.HIGH
     order = (*by_risk, *by_stage) if risks_first else (*by_stage, *by_risk)
+    tiers = {action: place for place, action in enumerate(by_risk)} if risks_first else {}
+    last = len(tiers)
     return tuple(
         Called(
             action=action,
-            tier=int(risks_first and action not in by_risk),
+            tier=tiers.get(action, last),
             findings=by_risk.get(action, ()),
             by_stage=action in by_stage,
         )

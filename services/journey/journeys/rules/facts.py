@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from uuid import UUID
 
 from services.journey.journeys.rules.vocabulary import Happening, Micros, Stage
@@ -23,6 +24,15 @@ OPENINGS_KEPT = 100
 
 OPEN_KEPT = 100
 """Invoices and tickets that are open; beyond it the oldest are forgotten."""
+
+ASKED_FOR = ("sentiment", "invoice_id", "ticket_id")
+"""All that is asked of metadata."""
+
+ID_SHOWN = 40
+"""Characters of an id that evidence names."""
+
+_ID_KEPT = 64
+"""Characters: of longer ids their beginning and a digest are kept, so that facts stay small."""
 
 _FIRST_ID = str(UUID(int=0))
 
@@ -145,11 +155,26 @@ class _Folding:
 
 
 def _id(event: Happening, name: str) -> str:
-    """An id of the metadata, whatever its JSON type; empty when there is none."""
-    found = event.metadata.get(name)
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)  # a Struct has no integers
-    return str(found) if isinstance(found, str | int | float) else ""
+    """An id of the metadata, whatever its JSON type; empty when there is none.
+
+    A number is what it is as a double, for the wire has no others: kept and read again it may have
+    other digits, or be a whole number, and means the same.
+    """
+    match event.metadata.get(name):
+        case bool() | str() as found:
+            return _bounded(str(found))
+        case int() | float() as number:
+            double = float(number)
+            return _bounded(str(int(double) if double.is_integer() else double))
+        case _:
+            return ""
+
+
+def _bounded(one: str) -> str:
+    """The id, or what is as good as it: no two that differ become one."""
+    if len(one) <= _ID_KEPT:
+        return one
+    return one[:ID_SHOWN] + blake2b(one.encode(), digest_size=16).hexdigest()
 
 
 def _open(known: dict[str, Micros], one: str, at: Micros) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from uuid import UUID
 
 from services.journey.journeys.rules import score as scoring
 from services.journey.journeys.rules.progress import State, state_of
@@ -19,6 +20,8 @@ from services.journey.journeys.rules.vocabulary import (
     Source,
     Stage,
 )
+
+VISITS_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,12 @@ class Journey:
 
     standpoint: Standpoint
     visits: Sequence[Visit]
+    """The latest."""
+    times: Sequence[StageTime]
+    """Of all visits."""
     events: Sequence[Stored]
+    unusual: set[UUID]
+    """Those of the events that began an unusual visit."""
     more: bool
 
 
@@ -86,9 +94,19 @@ def lasted(visit: Visit, as_of: Micros) -> Micros:
     return (as_of if visit.left_at is None else visit.left_at) - visit.entered_at
 
 
-def time_in_stages(visits: Iterable[Visit], as_of: Micros) -> list[StageTime]:
-    """The time in each stage that the client was in, by the order of stages."""
-    spent: defaultdict[Stage, list[Micros]] = defaultdict(list)
+def time_in_stages(
+    visits: Iterable[Visit], as_of: Micros, before: Iterable[StageTime] = ()
+) -> list[StageTime]:
+    """The time in each stage that the client was in, by the order of stages.
+
+    `before` are the times of other visits.
+    """
+    spent: defaultdict[Stage, Micros] = defaultdict(int)
+    counted: defaultdict[Stage, int] = defaultdict(int)
+    for one in before:
+        spent[one.stage] += one.micros
+        counted[one.stage] += one.visits
     for visit in visits:
-        spent[visit.stage].append(lasted(visit, as_of))
-    return [StageTime(stage, sum(spent[stage]), len(spent[stage])) for stage in sorted(spent)]
+        spent[visit.stage] += lasted(visit, as_of)
+        counted[visit.stage] += 1
+    return [StageTime(stage, spent[stage], counted[stage]) for stage in sorted(spent)]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from services.journey.journeys.rules.vocabulary import Micros
+from services.journey.journeys.rules.vocabulary import SECOND, Micros
+
+SKEW: Micros = 60 * SECOND
+"""Clocks of callers differ from ours, by so much at most."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -113,6 +113,17 @@ def anew(events: Sequence[Happening], now: Micros) -> Progress:
     return Progress(derive(past), min(waiting, default=None), visits(past), anew=True)
 
 
+def back_then(standing: Standing, events: Sequence[Happening], as_of: Micros) -> Standing:
+    """What is known of a client with all its events up to a moment, and none that followed.
+
+    One that was made later is known since the first of them.
+    """
+    facts, created_at = derive(events), standing.created_at
+    if created_at > as_of and facts.first_at is not None:
+        created_at = facts.first_at
+    return replace(standing, facts=facts, pending_at=None, created_at=created_at)
+
+
 def portions(sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:
     """The clients in portions, each of so many events at most, and of one client at least."""
     portion: list[str] = []

@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.journey.journeys.rules.facts import Facts
+from services.journey.journeys.rules.facts import ID_SHOWN, Facts
 from services.journey.journeys.rules.settings import JourneySettings, Thresholds
 from services.journey.journeys.rules.standing import Standing
 from services.journey.journeys.rules.vocabulary import DAY, SECOND, Finding, Micros, Risk, Stage
-
-ID_SHOWN = 40
-"""Characters of an invoice's id: some are long."""
 
 
 @dataclass(frozen=True, slots=True)

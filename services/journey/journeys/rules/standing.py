@@ -15,7 +15,7 @@ from services.journey.journeys.rules.vocabulary import (
 )
 
 CONTACTS_KEPT = 50
-"""Outcomes of a client that are kept beside its state: no cap counts more."""
+"""Outcomes of each action that are kept beside a client's state: no cap counts more."""
 
 
 @dataclass(frozen=True, slots=True)

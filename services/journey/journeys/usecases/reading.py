@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.journey.catalogue.usecases import read_settings, read_settings_as_of
 from services.journey.journeys import queries
 from services.journey.journeys.errors import ClientNotFound, ClientUnknownThen
-from services.journey.journeys.rules.facts import derive
-from services.journey.journeys.rules.journey import Journey, Standpoint, Where
-from services.journey.journeys.rules.moments import from_micros
-from services.journey.journeys.rules.progress import Progress
+from services.journey.journeys.rules.journey import (
+    VISITS_SHOWN,
+    Journey,
+    StageTime,
+    Standpoint,
+    Where,
+    time_in_stages,
+)
+from services.journey.journeys.rules.moments import SKEW, from_micros
+from services.journey.journeys.rules.progress import Progress, back_then
 from services.journey.journeys.rules.visits import Visit, continued, visits
 from services.journey.journeys.rules.vocabulary import Micros
 from services.journey.journeys.usecases.restating import catch_up, settle
 from shared.database import Database, RawConnection
 from shared.identity.identity import Identity
+from shared.lengthy import worked_out
 
 
 async def read_standpoint(
@@ -33,17 +40,33 @@ async def read_standpoint_as_of(
 
     Raises ClientNotFound, ClientUnknownThen.
     """
+    as_of = await read_known_as_of(raw, org_id, client_id, as_of)
     standing = await queries.select_past(raw, org_id, client_id, as_of)
     if standing is None:
         raise ClientNotFound(resource="client")
     events = await queries.select_events_until(raw, org_id, client_id, as_of)
-    if as_of < standing.created_at and not events:
-        raise ClientUnknownThen(resource="client")
-    facts = derive(events)
-    if standing.created_at > as_of and facts.first_at is not None:
-        standing = replace(standing, created_at=facts.first_at)
+    standing = await worked_out(len(events), back_then, standing, events, as_of)
     settings = await read_settings_as_of(raw, org_id, from_micros(as_of))
-    return Standpoint(client_id, replace(standing, facts=facts), settings, as_of), visits(events)
+    been = await worked_out(len(events), visits, events)
+    return Standpoint(client_id, standing, settings, as_of), been
+
+
+async def read_known_as_of(
+    raw: RawConnection, org_id: UUID, client_id: str, as_of: Micros
+) -> Micros:
+    """The moment to answer for: who asks of a client's very first minute is told of its creation.
+
+    Clocks differ. Raises ClientNotFound, ClientUnknownThen.
+    """
+    begin = await queries.select_begin(raw, org_id, client_id, as_of)
+    if begin is None:
+        raise ClientNotFound(resource="client")
+    created_at, moved = begin
+    if moved or created_at <= as_of:
+        return as_of
+    if created_at - as_of > SKEW:
+        raise ClientUnknownThen(resource="client")
+    return created_at
 
 
 async def get_client_journey(
@@ -54,14 +77,25 @@ async def get_client_journey(
     async with database.snapshot(caller.tenant) as raw:
         if where.as_of is None:
             here, progress = await _here(raw, org_id, client_id, where.now)
-            been = await queries.select_visits(raw, org_id, client_id)
-            been = continued(been, progress.visits) if progress else been
+            following = progress.visits if progress else ()
+            been, times = await _been(raw, org_id, here, following)
         else:
             here, been = await read_standpoint_as_of(raw, org_id, client_id, where.as_of)
+            times = await worked_out(len(been), time_in_stages, been, here.as_of)
         events = await queries.select_stored(
             raw, org_id, client_id, until=here.as_of, after=where.after, limit=size + 1
         )
-    return Journey(here, been, events[:size], len(events) > size)
+        unusual = {one.event_id for one in been if one.unusual}
+        if where.as_of is None:  # then visits that are not among the latest are not here
+            unusual |= await queries.select_unusual_of(raw, org_id, client_id, events)
+    return Journey(
+        standpoint=here,
+        visits=been[-VISITS_SHOWN:],
+        times=times,
+        events=events[:size],
+        unusual=unusual,
+        more=len(events) > size,
+    )
 
 
 async def calculate_journey_score(
@@ -80,6 +114,16 @@ async def calculate_journey_score(
         progress = await catch_up(raw, org_id, kept, now)
         after = await settle(raw, org_id, kept, progress=progress, now=now, settings=settings)
     return after[client_id]
+
+
+async def _been(
+    raw: RawConnection, org_id: UUID, here: Standpoint, following: Sequence[Visit]
+) -> tuple[list[Visit], list[StageTime]]:
+    """The latest visits, and the time in each stage; `following` are those not written yet."""
+    latest = await queries.select_latest_visits(raw, org_id, here.client_id, VISITS_SHOWN)
+    ended = await queries.select_times(raw, org_id, here.client_id)
+    times = time_in_stages(continued(latest[-1:], following), here.as_of, ended)
+    return continued(latest, following), times
 
 
 async def _here(

@@ -15,6 +15,7 @@ from services.journey.journeys.rules.settings import JourneySettings
 from services.journey.journeys.rules.visits import Visit, continued
 from services.journey.journeys.rules.vocabulary import Micros
 from shared.database import RawConnection
+from shared.lengthy import worked_out
 
 
 async def restate(
@@ -86,7 +87,13 @@ async def catch_up(
     after = {client_id: one.standing.facts.last_key for client_id, one in due.items()}
     events = await queries.select_events_after(raw, org_id, after)
     return {
-        client_id: onwards(one.standing, events.get(client_id, ()), one.now(now))
+        client_id: await worked_out(
+            len(found := events.get(client_id, ())),
+            onwards,
+            one.standing,
+            found,
+            one.now(now),
+        )
         for client_id, one in due.items()
     }
 

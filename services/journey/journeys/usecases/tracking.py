@@ -24,7 +24,12 @@ from services.journey.journeys.rules.vocabulary import Happening, Micros, Source
 from services.journey.journeys.usecases.reading import read_standpoint
 from services.journey.journeys.usecases.restating import catch_up, settle
 from shared.database import Database, RawConnection
+from shared.errors import Overloaded
 from shared.identity.identity import Identity
+from shared.lengthy import worked_out
+
+_ATTEMPTS = 10
+"""More than that many deletions of the same events in a row nobody waits for."""
 
 _EVENTS_AT_ONCE = 5_000
 """So many are derived from in one go; others get their turn in between."""
@@ -93,15 +98,33 @@ async def _track(
     """The verdicts, and where the clients stand that got new events."""
     named = {one.event.client_id for one in arrivals if one.event is not None}
     known = await queries.lock_states(raw, org_id, named) if named else set()
-    fit = firsts(arrivals, known)
-    new = await queries.insert_events(raw, org_id, fit) if fit else {}
-    old = fit.keys() - new.keys()
-    stored = await queries.select_hashes(raw, org_id, old) if old else {}
+    new, stored = await _store(raw, org_id, firsts(arrivals, known))
     results = [judge(arrival, known, new, stored) for arrival in arrivals]
     if not new:
         return results, {}
     settings = await read_settings(raw, org_id)
     return results, await _derive(raw, org_id, new.values(), now, settings)
+
+
+async def _store(
+    raw: RawConnection, org_id: UUID, fit: Mapping[UUID, NewEvent]
+) -> tuple[dict[UUID, NewEvent], dict[UUID, bytes]]:
+    """Those whose ids were new, and what the others are stored with.
+
+    Another event of the same id may go, with its client, between the two looks: then again.
+    """
+    new: dict[UUID, NewEvent] = {}
+    stored: dict[UUID, bytes] = {}
+    for _ in range(_ATTEMPTS):
+        left = {one: fit[one] for one in fit.keys() - new.keys() - stored.keys()}
+        if not left:
+            return new, stored
+        new |= await queries.insert_events(raw, org_id, left)
+        old = left.keys() - new.keys()
+        stored |= await queries.select_hashes(raw, org_id, old) if old else {}
+    if new.keys() | stored.keys() != fit.keys():
+        raise Overloaded
+    return new, stored
 
 
 async def _derive(
@@ -149,5 +172,7 @@ async def _progress(
         read = await queries.select_events_after(
             raw, org_id, dict.fromkeys(portion, Facts().last_key)
         )
-        progress |= {one: anew(read[one], kept[one].now(now)) for one in portion}
+        for one in portion:
+            events, until = read[one], kept[one].now(now)
+            progress[one] = await worked_out(len(events), anew, events, until)
     return progress

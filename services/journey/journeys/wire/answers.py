@@ -17,14 +17,11 @@ from services.journey.journeys.rules.journey import (
     Stored,
     Where,
     lasted,
-    time_in_stages,
 )
 from services.journey.journeys.rules.visits import Visit
 from services.journey.journeys.rules.vocabulary import SECOND, Action, Micros, Stage
 from services.journey.journeys.wire.moments import from_as_of, from_datetime, to_timestamp
 from services.journey.standings.wire import to_risk_finding
-
-VISITS_SHOWN = 200
 
 _MESSAGE_BYTES = 3 * 1024 * 1024  # clients take 4 MiB unless they say otherwise
 _START = (0, str(UUID(int=0)))
@@ -72,16 +69,16 @@ def to_get_client_journey(
     journey: Journey,
 ) -> tuple[pb.GetClientJourneyResponse, Position | None]:
     """A journey, and where the next page of its events goes on, if there is one."""
-    here, unusual = journey.standpoint, {one.event_id for one in journey.visits if one.unusual}
-    events, all_fit = _fitting(journey.events, here.client_id, unusual)
+    here = journey.standpoint
+    events, all_fit = _fitting(journey.events, here.client_id, journey.unusual)
     response = pb.GetClientJourneyResponse(
         events=events,
         current_stage=to_stage(here.standing.stage),
         stage_since=to_timestamp(here.standing.stage_since),
-        stages=[_visit(one, here.as_of) for one in journey.visits[-VISITS_SHOWN:]],
+        stages=[_visit(one, here.as_of) for one in journey.visits],
         time_in_stages=[
             pb.StageTime(stage=to_stage(one.stage), seconds=one.micros / SECOND, visits=one.visits)
-            for one in time_in_stages(journey.visits, here.as_of)
+            for one in journey.times
         ],
         score=here.score.score,
         score_details=to_score(here),

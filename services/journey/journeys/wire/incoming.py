@@ -73,22 +73,28 @@ def _new_event(
         raise refuse(InvalidEvent, f"{place}.event_type", told)
     metadata = _metadata(event.metadata, f"{place}.metadata")
     stage = _stage(event, metadata, f"{place}.stage")
+    told_at = None
     if event.HasField("occurred_at"):
-        occurred_at = _occurred_at(event, received_at, f"{place}.occurred_at")
+        told_at = occurred_at = _occurred_at(event, received_at, f"{place}.occurred_at")
     happening = Happening(event_id, occurred_at, event.event_type, stage, metadata)
-    content_hash = blake2b(event.SerializeToString(deterministic=True), digest_size=16).digest()
+    content_hash = _content_hash(event.client_id, told_at, happening)
     return NewEvent(event.client_id, happening, received_at, Source.TRACKED, content_hash)
 
 
+def _content_hash(client_id: str, told_at: Micros | None, happening: Happening) -> bytes:
+    """Of what counts of what was sent: a retry says the same, be it in other words."""
+    said = (client_id, told_at, happening.event_type, happening.stage, happening.metadata)
+    return blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
 def _event_id(event: journey_pb2.JourneyEvent, place: str, received_at: Micros) -> UUID:
-    """The id, in lower case also where it counts for what was sent."""
+    """The id; the server's, where there is none."""
     text = event.event_id
     if not text:
         return UUID(bytes=ids.uuid7(received_at // 1000))
     if not _IS_UUID(text):
         told = "must be a UUID such as 0198b5a2-7c1e-7e3a-9d65-0123456789ab, or empty"
         raise refuse(InvalidEvent, f"{place}.event_id", told)
-    event.event_id = text.lower()
     return UUID(text)
 
 

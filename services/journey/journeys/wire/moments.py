@@ -8,13 +8,12 @@ from typing import Literal, Protocol
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.journey.journeys.rules.events import OLDEST
-from services.journey.journeys.rules.moments import to_micros
+from services.journey.journeys.rules.moments import SKEW, to_micros
 from services.journey.journeys.rules.vocabulary import SECOND, Micros
 from shared.errors import InvalidField
 
 _NANOS = 1_000_000_000
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
-_SKEW: Micros = 60 * SECOND  # clocks of callers differ from ours
 
 
 class AboutATime(Protocol):
@@ -31,7 +30,7 @@ class AboutATime(Protocol):
 
 
 def from_as_of(request: AboutATime, now: Micros) -> Micros | None:
-    """The time that is asked about; None for now, which is also what is near it.
+    """The time that is asked about; None for now, and for what is ahead of it by the clocks alone.
 
     Raises InvalidField for the future and for times before 2000.
     """
@@ -40,11 +39,11 @@ def from_as_of(request: AboutATime, now: Micros) -> Micros | None:
     as_of = from_timestamp(request.as_of)
     if as_of is None:
         raise InvalidField.of("as_of", "must be a valid time of the years 1 to 9999")
-    if as_of > now + _SKEW:
+    if as_of > now + SKEW:
         raise InvalidField.of("as_of", "must not lie more than a minute in the future")
     if as_of < OLDEST:
         raise InvalidField.of("as_of", "must not lie before the year 2000")
-    return as_of if as_of < now - _SKEW else None
+    return as_of if as_of < now else None
 
 
 def from_timestamp(moment: Timestamp) -> Micros | None:

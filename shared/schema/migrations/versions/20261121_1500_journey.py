@@ -174,7 +174,7 @@ _INDEXES = (
     """CREATE INDEX events_client ON app.events (org_id, client_id, occurred_at, event_id)
         WHERE type_id IN (27, 28) AND client_id IS NOT NULL""",
     """CREATE INDEX action_outcomes_client ON app.action_outcomes
-        (org_id, client_id, occurred_at)""",
+        (org_id, client_id, action, occurred_at)""",
     "CREATE INDEX action_outcomes_occurred ON app.action_outcomes (org_id, occurred_at)",
     "CREATE INDEX action_tallies_changed ON app.action_tallies (changed_at)",
 )

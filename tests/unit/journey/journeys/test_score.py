@@ -236,25 +236,25 @@ class TestActions:
             pytest.param(
                 Stage.ONBOARDING,
                 [Risk.LATE_INVOICES, Risk.NEGATIVE_SENTIMENT, Risk.LOW_ENGAGEMENT],
-                [(PERSON, 0), (EMAIL, 0), (VOICE, 0), (MEETING, 1)],
+                [(PERSON, 0), (EMAIL, 1), (VOICE, 2), (MEETING, 3)],
                 id="high: the risks before the stage",
             ),
             pytest.param(
                 Stage.UPSELL_CANDIDATE,
                 ANYWHERE,
-                [(PERSON, 0), (EMAIL, 0), (VOICE, 0), (MEETING, 0), (CREDITS, 1)],
+                [(PERSON, 0), (EMAIL, 1), (VOICE, 2), (MEETING, 3), (CREDITS, 4)],
                 id="critical: the risks before the stage",
             ),
             pytest.param(
                 Stage.ACTIVE_PROJECT,
                 list(Risk),
-                [(PERSON, 0), (EMAIL, 0), (VOICE, 0), (MEETING, 0)],
+                [(PERSON, 0), (EMAIL, 1), (VOICE, 2), (MEETING, 3)],
                 id="all six, each action once",
             ),
             pytest.param(
                 Stage.ONBOARDING,
                 [Risk.LATE_INVOICES, Risk.LOW_ENGAGEMENT, Risk.LOW_FEATURE_USAGE],
-                [(EMAIL, 0), (VOICE, 0), (MEETING, 0)],
+                [(EMAIL, 0), (VOICE, 1), (MEETING, 2)],
                 id="high: what the stage calls for too stays where the risk puts it",
             ),
             pytest.param(
@@ -269,7 +269,7 @@ class TestActions:
                 [(VOICE, 0), (PERSON, 1)],
                 id="stage churn_risk is high: the risk before the stage",
             ),
-            pytest.param(Stage.CHURN_RISK, [], [(PERSON, 1)], id="stage churn_risk alone"),
+            pytest.param(Stage.CHURN_RISK, [], [(PERSON, 0)], id="stage churn_risk alone"),
             pytest.param(Stage.RETENTION, [], [], id="nothing is due"),
         ],
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 from itertools import count
 from typing import Any
 from uuid import UUID
 
+import orjson
 from hypothesis import strategies as st
 
 from services.journey.journeys.rules.facts import derive
@@ -99,13 +102,18 @@ def troubled(risks: Iterable[Risk], stage: Stage = Stage.ACTIVE_PROJECT, **known
 
 
 _TIMES = st.one_of(st.integers(0, 60).map(float), st.floats(0, 60))
+AS_DOUBLES = [2.0**53, 2.0**63, 1234567890123456789.0, 12345678901234567890.0, 1e22, -0.0, 0.1]
+"""Numbers that have other digits, or another type, once they were kept as JSON."""
+
+_INVOICES = ["a", "b", "b" * 99, *AS_DOUBLES]
+_TICKETS = ["a", "b", "c", "d", "d" * 99, *AS_DOUBLES]
 _TYPES: dict[str, list[dict[str, Any]]] = {
     "note": [{}],
     "call": [{"sentiment": "negative"}, {"sentiment": "positive"}],
-    "invoice_overdue": [{"invoice_id": one} for one in "ab"] + [{}],
-    "invoice_paid": [{"invoice_id": one} for one in "ab"] + [{}],
-    "support_ticket_opened": [{"ticket_id": one} for one in "abcd"] + [{}],
-    "support_ticket_closed": [{"ticket_id": one} for one in "abcd"],
+    "invoice_overdue": [{"invoice_id": one} for one in _INVOICES] + [{}],
+    "invoice_paid": [{"invoice_id": one} for one in _INVOICES] + [{}],
+    "support_ticket_opened": [{"ticket_id": one} for one in _TICKETS] + [{}],
+    "support_ticket_closed": [{"ticket_id": one} for one in _TICKETS],
     "milestone_reached": [{}],
 }
 _FAMILIES = [
@@ -115,6 +123,17 @@ _FAMILIES = [
     ["support_ticket_opened"],
 ]
 _STAGES = st.sampled_from([None, None, Stage.ACTIVE_PROJECT, Stage.BILLING, Stage.CHURN_RISK])
+
+
+def kept(event: Happening) -> Happening:
+    """The event as the database gives it back: numbers with all their digits, and no exponent."""
+    told = json.loads(orjson.dumps(event.metadata), parse_float=Decimal, parse_int=Decimal)
+    written = {
+        name: format(one, "f") if isinstance(one, Decimal) else json.dumps(one)
+        for name, one in told.items()
+    }
+    text = ",".join(f"{json.dumps(name)}:{one}" for name, one in written.items())
+    return replace(event, metadata=orjson.loads(f"{{{text}}}"))
 
 
 @st.composite

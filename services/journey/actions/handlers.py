@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from footfall.journey.v1 import actions_pb2 as pb
 from services.journey.actions import wire
 from services.journey.actions.usecases import NextActions
@@ -20,8 +22,6 @@ class ActionHandlers:
     async def GetNextBestAction(
         self, request: pb.GetNextBestActionRequest, call: Call
     ) -> pb.GetNextBestActionResponse:
-        as_of, most = wire.from_get_next_best_action(request)
-        advice = await self._actions.get_next_best_action(
-            call.identity, request.client_id, as_of, most
-        )
+        question = wire.from_get_next_best_action(request, datetime.now(UTC))
+        advice = await self._actions.get_next_best_action(call.identity, question)
         return wire.to_get_next_best_action(advice, call.identity.org_id, self._parts.tokens)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable
 from dataclasses import replace
 from uuid import UUID
@@ -10,20 +9,21 @@ from uuid import UUID
 from services.journey.actions import queries
 from services.journey.actions.rules import advice as rules
 from services.journey.actions.rules.advice import Advice, Case
-from services.journey.actions.rules.known import Known, past
+from services.journey.actions.rules.known import Known, Question
 from services.journey.actions.rules.memory import Memory
 from services.journey.catalogue.usecases import Editions
 from services.journey.journeys.errors import ClientNotFound
-from services.journey.journeys.queries import select_events_after
-from services.journey.journeys.rules.facts import Facts
+from services.journey.journeys.queries import select_events_after, select_events_until
 from services.journey.journeys.rules.moments import from_micros
-from services.journey.journeys.rules.progress import anew, onwards
+from services.journey.journeys.rules.progress import back_then, onwards
 from services.journey.journeys.rules.settings import JourneySettings
 from services.journey.journeys.rules.vocabulary import Micros
+from services.journey.journeys.usecases import read_known_as_of
 from services.journey.learning.rules.policy import Policy, Prospects
 from services.journey.signals.usecases import Signalling
 from shared.database import Database, RawConnection
 from shared.identity.identity import Identity
+from shared.lengthy import worked_out
 
 _POLICIES_KEPT = 1024
 _PROSPECTS_KEPT = 8192
@@ -42,17 +42,13 @@ class NextActions:
         self._policies: Memory[tuple[UUID, int], Policy] = Memory(_POLICIES_KEPT)
         self._prospects: Memory[Hashable, Prospects] = Memory(_PROSPECTS_KEPT)
 
-    async def get_next_best_action(
-        self, caller: Identity, client_id: str, as_of: Micros | None, most: int
-    ) -> Advice:
-        """What to do for the client, `most` recommendations at most. Raises ClientNotFound."""
-        now = time.time_ns() // 1000
-        then = past(as_of, now)
-        if then is None:
-            case = await self._now(caller, client_id, now)
+    async def get_next_best_action(self, caller: Identity, question: Question) -> Advice:
+        """What to do for the client. Raises ClientNotFound, ClientUnknownThen."""
+        if question.then is None:
+            case = await self._now(caller, question.client_id, question.now)
         else:
-            case = await self._then(caller, client_id, then)
-        return self._advise(case, most)
+            case = await self._then(caller, question.client_id, question.then)
+        return self._advise(case, question.most)
 
     async def _now(self, caller: Identity, client_id: str, now: Micros) -> Case:
         known = await queries.select_known(self._database, caller.tenant, client_id, now)
@@ -72,13 +68,13 @@ class NextActions:
     async def _then(self, caller: Identity, client_id: str, as_of: Micros) -> Case:
         org_id = caller.org_id
         async with self._database.raw_transaction(caller.tenant) as raw:
+            as_of = await read_known_as_of(raw, org_id, client_id, as_of)
             known = await queries.select_known_then(raw, org_id, client_id, as_of)
             if known is None:
                 raise ClientNotFound(resource="client")
-            all_of_them = {client_id: Facts().last_key}
-            events = await select_events_after(raw, org_id, all_of_them)
+            events = await select_events_until(raw, org_id, client_id, as_of)
             shared = await self._read(raw, org_id, known)
-        standing = anew(events.get(client_id, ()), as_of).of(known.standing)
+        standing = await worked_out(len(events), back_then, known.standing, events, as_of)
         return Case(org_id, client_id, known._replace(standing=standing), *shared, as_of, past=True)
 
     def _advise(self, case: Case, most: int) -> Advice:
@@ -117,4 +113,5 @@ async def _caught_up(
         return known
     after = {client_id: standing.facts.last_key}
     events = (await select_events_after(raw, org_id, after)).get(client_id, ())
-    return known._replace(standing=onwards(standing, events, now).of(standing))
+    progress = await worked_out(len(events), onwards, standing, events, now)
+    return known._replace(standing=progress.of(standing))

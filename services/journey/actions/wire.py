@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -13,24 +13,19 @@ from footfall.journey.v1 import journey_pb2
 from services.journey.actions.rules.advice import Advice, Recommendation
 from services.journey.actions.rules.decision import PURPOSE, packed
 from services.journey.actions.rules.eligibility import Withheld
-from services.journey.journeys.rules.moments import to_micros
+from services.journey.actions.rules.known import Question
 from services.journey.journeys.rules.vocabulary import SECOND, Finding, Micros, Priority
-from shared.errors import InvalidField
+from services.journey.journeys.wire import from_as_of, from_datetime
 from shared.rpc.page_token import PageTokens
 
 _RECOMMENDATIONS = 3
 
 
-def from_get_next_best_action(request: pb.GetNextBestActionRequest) -> tuple[Micros | None, int]:
-    """As of when, None for now, and how many recommendations at most."""
+def from_get_next_best_action(request: pb.GetNextBestActionRequest, received: datetime) -> Question:
+    """What is asked. Raises InvalidField."""
+    now = from_datetime(received)
     most = request.max_results or _RECOMMENDATIONS
-    if not request.HasField("as_of"):
-        return None, most
-    try:
-        return to_micros(request.as_of.ToDatetime(UTC)), most
-    except (ValueError, OverflowError):
-        told = "must be a valid time of the years 1 to 9999"
-        raise InvalidField.of("as_of", told) from None
+    return Question(request.client_id, now, from_as_of(request, now), most)
 
 
 def to_get_next_best_action(

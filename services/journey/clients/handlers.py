@@ -22,12 +22,12 @@ class ClientHandlers:
     ) -> pb.UpsertClientResponse:
         caller, answer = call.identity, pb.UpsertClientResponse
         wanted = wire.from_client(request.client)
+        line = (wanted.client_id,)
 
         async def act(transaction: Transaction) -> pb.UpsertClientResponse:
             client, created = await usecases.upsert_client(transaction, caller, wanted)
             return answer(client=wire.to_client(client, caller.org_id), created=created)
 
-        line = (wanted.client_id,)
         return await answer_once(self._parts.database, call, request, answer, act, line=line)
 
     async def GetClient(self, request: pb.GetClientRequest, call: Call) -> pb.GetClientResponse:
@@ -50,19 +50,12 @@ class ClientHandlers:
     async def DeleteClient(
         self, request: pb.DeleteClientRequest, call: Call
     ) -> pb.DeleteClientResponse:
-        caller, answer = call.identity, pb.DeleteClientResponse
+        caller, answer, database = call.identity, pb.DeleteClientResponse, self._parts.database
+        line = (request.client_id,)
 
         async def act(transaction: Transaction) -> pb.DeleteClientResponse:
             etag, client_id = request.etag, request.client_id
             deleted = await usecases.delete_client(transaction, caller, client_id, etag)
             return answer(deleted_events=deleted)
 
-        return await answer_once(
-            self._parts.database,
-            call,
-            request,
-            answer,
-            act,
-            recorded=True,
-            line=(request.client_id,),
-        )
+        return await answer_once(database, call, request, answer, act, recorded=True, line=line)

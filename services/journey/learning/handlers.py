@@ -22,7 +22,7 @@ class LearningHandlers:
     async def RecordActionOutcome(
         self, request: pb.RecordActionOutcomeRequest, call: Call
     ) -> pb.RecordActionOutcomeResponse:
-        caller, now = call.identity, to_micros(datetime.now(UTC))
+        caller, now, line = call.identity, to_micros(datetime.now(UTC)), (request.client_id,)
         tokens, answer = self._parts.tokens, pb.RecordActionOutcomeResponse
         told = wire.from_record_action_outcome(request, tokens, caller.org_id, now)
 
@@ -30,7 +30,6 @@ class LearningHandlers:
             kept = await usecases.record_action_outcome(transaction, caller, told, now)
             return wire.to_recorded(kept)
 
-        line = (request.client_id,)
         return await answer_once(self._parts.database, call, request, answer, act, line=line)
 
     async def GetActionReport(

@@ -118,6 +118,9 @@ class TestUpsert:
             ({"time_zone": "Mars/Olympus"}, "client.time_zone"),
             ({"time_zone": "../UTC"}, "client.time_zone"),
             ({"time_zone": "America"}, "client.time_zone"),
+            ({"time_zone": "localtime"}, "client.time_zone"),
+            ({"time_zone": "posix/Europe/Berlin"}, "client.time_zone"),
+            ({"time_zone": "right/Europe/Berlin"}, "client.time_zone"),
             ({"request_id": "one"}, "request_id"),
         ],
     )

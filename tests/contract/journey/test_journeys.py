@@ -9,7 +9,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from footfall.journey.v1 import journey_pb2 as words
 from footfall.journey.v1 import tracking_pb2 as pb
@@ -37,10 +36,8 @@ from tests.travels import (
     DAY,
     LATE_INVOICES,
     LEAD,
-    LOW_ENGAGEMENT,
     ONBOARDING,
     RETENTION,
-    SENTIMENT,
     happening,
     track,
     troubles,
@@ -139,6 +136,10 @@ class TestNow:
         assert len(journey.stages) == 200
         assert journey.stages[-1].entered_at == journey.events[-1].event.occurred_at
         assert sum(one.visits for one in journey.time_in_stages) == 250
+        assert [one.unusual for one in journey.events] == [bool(n % 2) for n in range(250)]
+        whole = journey_of(caller, as_of=journey.as_of, size=1_000)
+        for field in ("stages", "time_in_stages", "events", "stage_since"):
+            assert getattr(whole, field) == getattr(journey, field)
 
     def test_an_unknown_client_is_not_found(self, caller: Traveller) -> None:
         for act in (journey_of, calculated, get):
@@ -164,6 +165,20 @@ class TestLate:
         track(caller, happening("nils", "invoice_paid", 2, invoice_id="7"))
         assert not calculated(caller).risks
 
+    @pytest.mark.parametrize("invoice", [1234567890123456789.0, 2.0**63, 1e22, 0.1, "F" * 9_999])
+    def test_a_payment_is_known_by_its_invoice_before_and_after_it_was_kept(
+        self, caller: Traveller, invoice: float | str
+    ) -> None:
+        """Of a number that is kept fewer digits are known; a late event has all read again."""
+        upsert(caller)
+        track(caller, happening("nils", "invoice_overdue", 4, invoice_id=invoice))
+        track(caller, happening("nils", "called", 5, ONBOARDING))
+        assert risks(calculated(caller).risks) == [LATE_INVOICES]
+        track(caller, happening("nils", "invoice_paid", 3, invoice_id=invoice))
+        assert not calculated(caller).risks
+        track(caller, happening("nils", "called", 5, ONBOARDING))
+        assert not calculated(caller).risks
+
     def test_the_order_of_arrival_does_not_matter(self, caller: Traveller) -> None:
         """One by one, backwards, and all at once."""
         chance = random.Random(7)
@@ -185,102 +200,6 @@ class TestLate:
         assert len({tuple(path(one)) for one in journeys}) == 1
         assert len({tuple(str(risk) for risk in one.score_details.risks) for one in journeys}) == 1
         assert len({one.score for one in journeys}) == 1
-
-
-class TestAsOf:
-    def test_yesterday_is_as_it_was(self, caller: Traveller) -> None:
-        upsert(caller)
-        track(
-            caller,
-            happening("nils", "moved", 40, ONBOARDING),
-            happening("nils", "invoice_overdue", 30, invoice_id="i1"),
-            happening("nils", "call", 20, sentiment="negative"),
-        )
-        yesterday = at(DAY)
-        before = journey_of(caller, as_of=yesterday)
-        assert path(before) == [ONBOARDING]
-        assert before.as_of == yesterday
-        assert risks(before.score_details.risks) == [LATE_INVOICES, LOW_ENGAGEMENT]
-        track(
-            caller,
-            happening("nils", "invoice_paid", 0.5, invoice_id="i1"),
-            happening("nils", "call", 0.4, sentiment="negative"),
-            happening("nils", "moved", 0.3, BILLING),
-        )
-        now = journey_of(caller)
-        assert (now.current_stage, risks(now.score_details.risks)) == (BILLING, [SENTIMENT])
-        assert journey_of(caller, as_of=yesterday) == before
-
-    def test_a_late_arrival_changes_yesterday(self, caller: Traveller) -> None:
-        upsert(caller)
-        track(caller, happening("nils", "moved", 9, LEAD))
-        yesterday = at(DAY)
-        before = journey_of(caller, as_of=yesterday)
-        late = happening("nils", "moved", 2, ONBOARDING)
-        track(caller, late)
-        after = journey_of(caller, as_of=yesterday)
-        assert (path(before), path(after)) == ([LEAD], [LEAD, ONBOARDING])
-        assert after.total_events == 2
-
-    def test_an_event_of_that_very_moment_counts(self, caller: Traveller) -> None:
-        upsert(caller)
-        one = happening("nils", "moved", 2, ONBOARDING)
-        track(caller, happening("nils", "moved", 3, LEAD), one)
-        moment = one.occurred_at
-        assert path(journey_of(caller, as_of=moment)) == [LEAD, ONBOARDING]
-        assert journey_of(caller, as_of=moment).stages[-1].seconds == 0
-        just_before = Timestamp(seconds=moment.seconds, nanos=moment.nanos)
-        just_before.FromMicroseconds(moment.ToMicroseconds() - 1)
-        assert path(journey_of(caller, as_of=just_before)) == [LEAD]
-
-    def test_before_anything_was_known_it_is_not_found(self, caller: Traveller) -> None:
-        upsert(caller)
-        error = refused(journey_of, caller, as_of=at(DAY))
-        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
-        track(caller, happening("nils", "moved", 2, ONBOARDING))
-        assert journey_of(caller, as_of=at(DAY)).current_stage == ONBOARDING
-        assert refused(journey_of, caller, as_of=at(3 * DAY)).code is grpc.StatusCode.NOT_FOUND
-
-    @pytest.mark.parametrize(
-        "moment",
-        [lambda: at(-90), lambda: Timestamp(seconds=946_684_799), lambda: Timestamp(nanos=-1)],
-        ids=["ahead", "before 2000", "no time"],
-    )
-    def test_times_that_cannot_be_asked_about(
-        self, caller: Traveller, moment: Callable[[], Timestamp]
-    ) -> None:
-        upsert(caller)
-        assert [*refused(journey_of, caller, as_of=moment()).violations] == ["as_of"]
-
-    @pytest.mark.parametrize("ago", [-30, 30])
-    def test_close_to_now_is_now(self, caller: Traveller, ago: float) -> None:
-        """Clocks of callers differ."""
-        upsert(caller)
-        assert track_one(caller, happening("nils", "moved", 0, ONBOARDING)).current_stage
-        assert path(journey_of(caller, as_of=at(ago))) == [ONBOARDING]
-
-    def test_ai_score_and_settings_are_those_of_the_time(
-        self, caller: Traveller, journey: Journey, acme: Organisation
-    ) -> None:
-        upsert(caller, ai_score=80)
-        track(caller, happening("nils", "moved", 8, ONBOARDING))
-        update(
-            journey.traveller(acme, "olga"),
-            stages=[{"stage": ONBOARDING, "weight": 15, "actions": []}],
-        )
-        assert journey_of(caller).score == 95
-        for table, column in (
-            ("client_versions", "valid_from"), ("journey_settings", "changed_at"),
-        ):  # fmt: skip
-            acme.database.execute(
-                f"UPDATE app.{table} SET {column} = {column} - interval '5 days' WHERE org_id = %s",
-                acme.org_id,
-            )
-        upsert(caller, ai_score=10)
-        answers = [journey_of(caller, as_of=at(days * DAY)) for days in (4, 6)]
-        assert [one.score for one in answers] == [80 + 15, 50 + 10]
-        assert [one.score_details.settings_version for one in answers] == [1, 0]
-        assert journey_of(caller).score == 25
 
 
 class TestAhead:

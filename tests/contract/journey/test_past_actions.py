@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,7 +16,7 @@ from tests.ingesting import at
 from tests.journeying import Journey, Traveller
 from tests.learning import EMAIL, IGNORED, MEETING, PERSON, VOICE, record
 from tests.organisations import Organisation
-from tests.tracking import upsert
+from tests.tracking import journey_of, upsert
 from tests.travels import (
     CHURN_RISK,
     DAY,
@@ -55,7 +57,6 @@ def test_events_count_up_to_then(caller: Traveller) -> None:
     for days, stage, level, action in (
         (15, ONBOARDING, LOW, MEETING),
         (8, CHURN_RISK, HIGH, PERSON),
-        (25, LEAD, LOW, EMAIL),
     ):
         answer = then(caller, at(days * DAY))
         assert (answer.stage, answer.risk_level) == (stage, level)
@@ -65,7 +66,7 @@ def test_events_count_up_to_then(caller: Traveller) -> None:
 def test_an_event_counts_from_its_very_moment_on(caller: Traveller) -> None:
     make(caller, "nils")
     event = happening("nils", "moved", 9, ONBOARDING)
-    track(caller, event)
+    track(caller, event, happening("nils", "called", 12, LEAD))
     micros = event.occurred_at.ToMicroseconds()
     found = []
     for moment in (micros - 1, micros):
@@ -165,17 +166,58 @@ def test_signals_are_those_that_turned_last(caller: Traveller, acme: Organisatio
         assert not answer.signals_stale
 
 
-def test_a_time_so_near_that_clocks_may_differ_is_now(caller: Traveller) -> None:
+def test_a_little_ahead_is_now_as_clocks_differ(caller: Traveller) -> None:
     engaged(caller, ONBOARDING)
-    for seconds in (30.0, -30.0):
-        answer = asked(caller, as_of=at(seconds))
-        assert answer.decision_token
-        assert answer.as_of != at(seconds)
+    ahead = at(-30.0)
+    answer = asked(caller, as_of=ahead)
+    assert answer.decision_token
+    assert answer.as_of.ToNanoseconds() < ahead.ToNanoseconds()
 
 
-def test_nothing_is_said_of_the_future(caller: Traveller) -> None:
+def test_the_past_is_the_past_however_near(caller: Traveller) -> None:
+    make(caller, "nils")
+    track(
+        caller,
+        happening("nils", "moved", 40 / DAY, ONBOARDING),
+        happening("nils", "moved", 20 / DAY, CHURN_RISK),
+    )
+    near = at(30)
+    answer = then(caller, near)
+    assert (answer.stage, answer.as_of, answer.decision_token) == (ONBOARDING, near, "")
+
+
+def test_before_it_was_made_and_its_first_event_nothing_is_known(caller: Traveller) -> None:
+    created_at = upsert(caller, ai_score=30).client.created_at
+    before = Timestamp(seconds=created_at.seconds - 30, nanos=created_at.nanos)
+    answer = then(caller, before)  # by a clock that differs
+    assert (answer.as_of, answer.score, answer.stage) == (created_at, 30, LEAD)
+    before.seconds -= 31
+    for early in (before, FIVE_DAYS_AGO):
+        assert refused(then, caller, early).code == grpc.StatusCode.NOT_FOUND
+    track(caller, happening("nils", "called", 6, LEAD))
+    assert then(caller).stage == LEAD
+    assert refused(then, caller, at(7 * DAY)).code == grpc.StatusCode.NOT_FOUND
+
+
+def test_a_client_that_was_made_later_is_a_lead_since_its_first_event(
+    caller: Traveller,
+) -> None:
+    """As it is where its journey and its next stage are told."""
+    make(caller, "nils")
+    events = [happening("nils", "call", days, sentiment="positive") for days in (40, 39, 38)]
+    track(caller, *events)
+    journey = journey_of(caller, as_of=FIVE_DAYS_AGO)
+    assert journey.stage_since == events[0].occurred_at
+    answer = then(caller)
+    assert answer.risks == journey.score_details.risks
+    assert (answer.score, answer.stage) == (journey.score, journey.current_stage)
+
+
+def test_nothing_is_said_of_the_future_nor_of_the_last_century(caller: Traveller) -> None:
     engaged(caller, ONBOARDING)
-    for wrong in (at(-DAY), Timestamp(seconds=1 << 60), Timestamp(nanos=-1)):
+    long_ago = [datetime(1990, 1, 1, tzinfo=UTC), datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)]
+    too_old = [Timestamp(seconds=int(one.timestamp())) for one in long_ago]
+    for wrong in (at(-DAY), *too_old, Timestamp(seconds=1 << 60), Timestamp(nanos=-1)):
         found = refused(asked, caller, as_of=wrong)
         assert found.code == grpc.StatusCode.INVALID_ARGUMENT
         assert list(found.violations) == ["as_of"]

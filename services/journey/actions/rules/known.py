@@ -1,4 +1,4 @@
-"""What is known of a client when it is asked what to do, and as of when that is asked."""
+"""What is known of a client when it is asked what to do, and what is asked."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from zoneinfo import ZoneInfo
 
 from services.journey.journeys.rules.settings import JourneySettings
 from services.journey.journeys.rules.standing import Contact, Standing
-from services.journey.journeys.rules.vocabulary import SECOND, Micros
-from shared.errors import InvalidField
-
-SKEW = 60 * SECOND
-"""Clocks of callers differ from ours: so near, a time is now."""
+from services.journey.journeys.rules.vocabulary import Micros
 
 _ZONES_KEPT = 1024
+
+
+class Question(NamedTuple):
+    """Of which client it is asked what to do, and as of when."""
+
+    client_id: str
+    now: Micros
+    then: Micros | None
+    """None for now."""
+    most: int
+    """Recommendations, at most."""
 
 
 class Known(NamedTuple):
@@ -38,15 +45,6 @@ class Known(NamedTuple):
         if hours.from_minute == hours.to_minute:
             return UTC
         return _zone(self.time_zone or self.organisations_zone)
-
-
-def past(as_of: Micros | None, now: Micros) -> Micros | None:
-    """The moment of the past that is asked about; None for now. Raises InvalidField."""
-    if as_of is None or abs(as_of - now) <= SKEW:
-        return None
-    if as_of > now:
-        raise InvalidField.of("as_of", "must not lie in the future")
-    return as_of
 
 
 @lru_cache(_ZONES_KEPT)

@@ -25,7 +25,7 @@ from services.journey.journeys.queries.visits import (
     select_latest_visits,
     select_times,
     select_unusual,
-    select_unusual_of,
+    select_unusual_between,
     upsert_visits,
 )
 
@@ -49,7 +49,7 @@ __all__ = [
     "select_stored",
     "select_times",
     "select_unusual",
-    "select_unusual_of",
+    "select_unusual_between",
     "update_contacts",
     "upsert_states",
     "upsert_visits",

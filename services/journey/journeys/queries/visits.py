@@ -73,16 +73,15 @@ async def select_times(raw: RawConnection, org_id: UUID, client_id: str) -> list
     return [StageTime(Stage(stage), micros, visits) for stage, micros, visits in rows]
 
 
-async def select_unusual_of(
+async def select_unusual_between(
     raw: RawConnection, org_id: UUID, client_id: str, events: Sequence[Stored]
 ) -> set[UUID]:
-    """Which of these events, in the order of the journey, began an unusual visit."""
+    """Which events began an unusual visit, from the first of these to the last."""
     if not events:
         return set()
     times = [from_micros(one.happening.occurred_at) for one in (events[0], events[-1])]
     cursor = await raw.execute(_SELECT_UNUSUAL_BETWEEN, (org_id, client_id, *times))
-    began = {row[0] for row in await cursor.fetchall()}
-    return began & {one.happening.event_id for one in events}
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def select_unusual(

@@ -8,6 +8,7 @@ from services.journey.journeys.usecases.living import forget, hold, start
 from services.journey.journeys.usecases.reading import (
     calculate_journey_score,
     get_client_journey,
+    read_known_as_of,
     read_standpoint,
     read_standpoint_as_of,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "forget",
     "get_client_journey",
     "hold",
+    "read_known_as_of",
     "read_standpoint",
     "read_standpoint_as_of",
     "restate",

@@ -87,13 +87,13 @@ async def get_client_journey(
         )
         unusual = {one.event_id for one in been if one.unusual}
         if where.as_of is None:  # then visits that are not among the latest are not here
-            unusual |= await queries.select_unusual_of(raw, org_id, client_id, events)
+            unusual |= await queries.select_unusual_between(raw, org_id, client_id, events)
     return Journey(
         standpoint=here,
         visits=been[-VISITS_SHOWN:],
         times=times,
         events=events[:size],
-        unusual=unusual,
+        unusual=unusual & {one.happening.event_id for one in events},
         more=len(events) > size,
     )
 

@@ -56,6 +56,12 @@ async def test_then_and_of_then(
             )
             assert told_of(then) == told_of(one.standpoint)
             assert been == one.visits
+    for one in said:
+        now = one.standpoint.as_of
+        again = await look(worker, organisation, now + 1, as_of=now)
+        assert (again.visits, again.times) == (one.visits, one.times)
+        assert (again.events, again.unusual) == (one.events, one.unusual)
+    assert any(one.unusual for one in said)
 
 
 async def test_time_passes_without_a_word(
@@ -113,10 +119,14 @@ def told_of(here: Standpoint) -> object:
 
 
 async def look(
-    database: Database, organisation: Organisation, now: Micros, size: int = 50
+    database: Database,
+    organisation: Organisation,
+    now: Micros,
+    size: int = 50,
+    as_of: Micros | None = None,
 ) -> Journey:
-    """The journey of nils as of now."""
+    """The journey of nils, by default as of now."""
     tenant: Tenant = organisation.tenant()
     caller = Identity(tenant.org_id, tenant.user_id, Role(tenant.role))
-    where = Where("nils", now, None, (0, "00000000-0000-0000-0000-000000000000"))
+    where = Where("nils", now, as_of, (0, "00000000-0000-0000-0000-000000000000"))
     return await get_client_journey(database, caller, where, size=size)

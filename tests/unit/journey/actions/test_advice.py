@@ -20,7 +20,7 @@ from services.journey.actions.rules.advice import (
     permitted,
 )
 from services.journey.actions.rules.decision import Arm, Recommended
-from services.journey.actions.rules.known import Known, past
+from services.journey.actions.rules.known import Known
 from services.journey.actions.rules.memory import Memory
 from services.journey.journeys.rules.calls import called_for
 from services.journey.journeys.rules.score import score
@@ -31,13 +31,11 @@ from services.journey.journeys.rules.vocabulary import (
     SECOND,
     Action,
     Channel,
-    Micros,
     Outcome,
     Risk,
     Stage,
 )
 from services.journey.learning.rules.policy import Counts, Policy, held_out
-from shared.errors import InvalidField
 from tests.journeys import NOW, catalogues, standings, troubled
 
 ORG = UUID(int=7)
@@ -200,27 +198,6 @@ def test_what_is_expected_is_shared_by_those_for_whom_it_is_the_same() -> None:
         replace(asked, known=known(troubled({Risk.LATE_INVOICES}, Stage.ONBOARDING))),
     )
     assert len({key(asked), *map(key, others)}) == len(others) + 1
-
-
-@pytest.mark.parametrize(
-    ("as_of", "then"),
-    [
-        (None, None),
-        (NOW, None),
-        (NOW - 60 * SECOND, None),
-        (NOW + 60 * SECOND, None),
-        (NOW - 60 * SECOND - 1, NOW - 60 * SECOND - 1),
-        (0, 0),
-    ],
-)
-def test_what_is_within_a_minute_of_now_is_now(as_of: Micros | None, then: Micros | None) -> None:
-    assert past(as_of, NOW) == then
-
-
-def test_the_future_is_not_known() -> None:
-    with pytest.raises(InvalidField) as refused:
-        past(NOW + 60 * SECOND + 1, NOW)
-    assert [one.field for one in refused.value.violations] == ["as_of"]
 
 
 def test_a_zone_that_this_machine_does_not_know_is_utc() -> None:

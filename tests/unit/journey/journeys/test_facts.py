@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.journey.journeys.rules.facts import (
+    ID_SHOWN,
     NEWEST_KEPT,
     OPEN_KEPT,
     SENTIMENTS_LOOKED_AT,
@@ -24,7 +25,7 @@ from services.journey.journeys.rules.standing import Standing
 from services.journey.journeys.rules.stored import from_facts, to_facts
 from services.journey.journeys.rules.visits import continued
 from services.journey.journeys.rules.vocabulary import DAY, Happening, Stage
-from tests.journeys import NOW, event, happenings
+from tests.journeys import AS_DOUBLES, NOW, event, happenings, kept
 
 
 class TestByHand:
@@ -74,6 +75,34 @@ class TestByHand:
         assert derive([opened]).open_tickets
         assert not derive([opened, closed]).open_tickets
 
+    @pytest.mark.parametrize("number", [*AS_DOUBLES, -(2.0**63), 2.0**64, 1e-7, 1.5e300, 7, 2**53])
+    def test_numbers_mean_after_they_were_kept_what_they_meant_before(self, number: float) -> None:
+        overdue = event(9, "invoice_overdue", invoice_id=number)
+        paid = event(8, "invoice_paid", invoice_id=number)
+        for first in (overdue, kept(overdue)):
+            assert derive([first]) == derive([overdue])
+            for second in (paid, kept(paid)):
+                assert not derive([first, second]).overdue
+
+    def test_long_ids_are_kept_short_and_stay_apart(self) -> None:
+        ids = ["x" * 16_000 + str(number) for number in range(OPEN_KEPT)]
+        many = [
+            event(9, kind, invoice_id=one, ticket_id=one)
+            for one in ids
+            for kind in ("invoice_overdue", "support_ticket_opened")
+        ]
+        facts = derive(many)
+        assert len(facts.overdue) == len(facts.open_tickets) == OPEN_KEPT
+        assert all(one.startswith("x" * ID_SHOWN) for one in facts.overdue)
+        assert len(orjson.dumps(to_facts(facts, None))) < 40_000
+        same = [event(8, "invoice_paid", invoice_id=one) for one in facts.overdue]
+        assert derive([*many, *same]).overdue == facts.overdue, "what is kept is nobody's id"
+        paid = [event(8, "invoice_paid", invoice_id=one) for one in ids[1:]]
+        assert len(derive([*many, *paid]).overdue) == 1
+
+    def test_ids_of_64_characters_are_kept_as_they_are(self) -> None:
+        assert [*derive([event(9, "invoice_overdue", invoice_id="x" * 64)]).overdue] == ["x" * 64]
+
     def test_a_ticket_without_an_id_counts_and_is_not_open(self) -> None:
         facts = derive([event(9, "support_ticket_opened")])
         assert facts.openings == ((NOW - 9 * DAY, ""),)
@@ -107,8 +136,8 @@ class TestByHand:
         many = [event(9, "invoice_overdue", invoice_id=str(one * 7 % 300)) for one in range(300)]
         facts = Facts()
         for one in many:
-            kept = orjson.dumps(to_facts(facts, None), option=orjson.OPT_SORT_KEYS)
-            facts = fold(from_facts(orjson.loads(kept))[0], one)
+            written = orjson.dumps(to_facts(facts, None), option=orjson.OPT_SORT_KEYS)
+            facts = fold(from_facts(orjson.loads(written))[0], one)
         assert len(facts.overdue) == OPEN_KEPT
         assert facts == derive(many)
 
@@ -137,7 +166,7 @@ class TestLaws:
         for one in ordered[cut:]:
             assert facts.precedes(one)
             facts = fold(facts, one)
-        assert facts == derive(events)
+        assert facts == derive(events) == derive(map(kept, events))
 
     @given(happenings())
     def test_what_comes_late_is_seen_to_be_late(self, events: list[Happening]) -> None:
@@ -149,8 +178,8 @@ class TestLaws:
     @given(happenings(), st.none() | st.integers(0, NOW))
     def test_facts_survive_json(self, events: list[Happening], pending_at: int | None) -> None:
         facts = derive(events)
-        kept = orjson.loads(orjson.dumps(to_facts(facts, pending_at), option=orjson.OPT_SORT_KEYS))
-        assert from_facts(kept) == (facts, pending_at)
+        written = orjson.dumps(to_facts(facts, pending_at), option=orjson.OPT_SORT_KEYS)
+        assert from_facts(orjson.loads(written)) == (facts, pending_at)
 
     @given(happenings(), st.lists(st.integers(0, 60), min_size=1, max_size=4))
     def test_events_that_wait_count_when_their_time_comes(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from shared.refusal import StartRefused
 from shared.schema import commit_log, logins
 from shared.schema.metadata import SCHEMA
 from shared.schema.revision import MIGRATION_LOCK, OLDEST_POSTGRES
+
+_LOOK_SECONDS = 0.2
 
 
 async def migrate(
@@ -43,7 +46,7 @@ def _migrate(
 ) -> None:
     with psycopg.connect(admin_url, autocommit=True) as admin:
         _refuse_old_server(admin)
-        admin.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        _wait_for_turn(admin)
         report("logins")
         try:
             _create_logins(admin, data_dir, environ)
@@ -57,6 +60,15 @@ def _migrate(
         owner = logins.url(logins.LOGINS[0], admin_url, data_dir, environ)
         _upgrade(owner)
         report("done")
+
+
+def _wait_for_turn(admin: psycopg.Connection) -> None:
+    """Asks again and again: a statement that waits holds a snapshot.
+
+    For that an index that is built concurrently would wait, by who holds the lock.
+    """
+    while admin.execute("SELECT pg_try_advisory_lock(%s)", (MIGRATION_LOCK,)).fetchone() != (True,):
+        time.sleep(_LOOK_SECONDS)
 
 
 def _refuse_old_server(admin: psycopg.Connection) -> None:

@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from footfall.journey.v1 import funnel_pb2
-from services.journey.funnels.rules.defaults import PRIOR_DAYS, PRIOR_MOVES
-from services.journey.funnels.rules.prediction import PastVisit, predict
+from services.journey.funnels.rules.defaults import PRIOR_DAYS, PRIOR_MOVES, STRENGTH
+from services.journey.funnels.rules.prediction import MOST_VISITS, PastVisit, predict
 from services.journey.journeys.rules import vocabulary
 from services.journey.journeys.rules.vocabulary import Stage
 from tests.ingesting import refusal
@@ -27,6 +27,15 @@ LEAD, QUALIFIED, ONBOARDING, CHURN = (
     Stage.CHURN_RISK,
 )
 DAY = 86_400.0
+
+# To lead after the second day, each for ten days, and then lost.
+_MANY_VISITS = f"""
+INSERT INTO app.stage_visits (org_id, client_id, entered_at, event_id, stage, left_at, next_stage,
+  unusual)
+SELECT %s, 'many' || n, at, gen_random_uuid(), {LEAD}, at + interval '10 days', {CHURN}, false
+FROM (SELECT n, timestamptz '{day(2)}' + n * interval '1 second' AS at
+  FROM generate_series(1, %s) AS n) AS those
+"""
 
 
 def ask(caller: Traveller, client_id: str, **request: Any) -> Any:
@@ -107,6 +116,16 @@ class TestHistory:
         # None of the others was there for more than ten days.
         assert (found.sample_visits, found.history_weight) == (40, 0)
         assert found.insufficient_data
+
+    def test_of_very_many_the_latest_count(self, known: Traveller, acme: Organisation) -> None:
+        acme.database.execute(_MANY_VISITS, acme.org_id, MOST_VISITS)
+        found = ask(known, "one", as_of=day(53))
+        assert MOST_VISITS == found.sample_visits == 5_000
+        # The forty came before them.
+        moves = probabilities(found)
+        assert moves[CHURN] > 0.99
+        weight = MOST_VISITS / (MOST_VISITS + STRENGTH)
+        assert moves[QUALIFIED] == pytest.approx((1 - weight) * PRIOR_MOVES[LEAD][QUALIFIED])
 
     def test_its_own_past_counts_like_that_of_others(self, known: Traveller) -> None:
         tell(known, {"again": way((1, LEAD), (11, CHURN), (50, LEAD))})

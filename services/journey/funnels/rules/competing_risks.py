@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from services.journey.journeys.rules.vocabulary import Stage
@@ -61,18 +62,15 @@ class _Piece(NamedTuple):
     """The probability that each move at its end is given."""
     moves: Mapping[Stage, int]
     """How many there are at its end, by cause."""
-
-    @property
-    def jump(self) -> float:
-        """The probability of all moves at its end together."""
-        return self.each * sum(self.moves.values())
+    jump: float
+    """The probability of all of them together."""
 
 
 class Curve:
     """The distribution of the first move: when, and by which cause."""
 
     def __init__(self, spells: Iterable[Spell], base: Base) -> None:
-        ordered = sorted(spells, key=lambda spell: spell.seconds)
+        ordered = sorted(spells, key=itemgetter(0))  # by seconds
         self._base = base
         self._pieces = _pieces(ordered, base)
         self._moved = sum(piece.jump for piece in self._pieces)
@@ -123,18 +121,28 @@ class Curve:
 
 def _pieces(spells: Sequence[Spell], base: Base) -> list[_Piece]:
     found: list[_Piece] = []
-    since, staying, at_risk = 0.0, 1.0, len(spells)
-    for until, together in groupby(spells, key=lambda spell: spell.seconds):
-        ends = Counter(spell.cause for spell in together)
-        weight = base.strength * math.exp(-base.rate * since)
+    since, staying, at_risk, weight = 0.0, 1.0, len(spells), base.strength
+    for until, together in groupby(spells, key=itemgetter(0)):
+        ended, moves = _ends(together)
         left = base.strength * math.exp(-base.rate * until)
         before = staying * (left + at_risk) / (weight + at_risk)
-        moves = {cause: count for cause, count in ends.items() if cause is not None}
+        each = before / (left + at_risk)
+        jump = each * sum(moves.values())
         share = weight / (weight + at_risk)
-        piece = _Piece(since, until, staying, share, before / (left + at_risk), moves)
-        since, at_risk, staying = until, at_risk - ends.total(), max(0.0, before - piece.jump)
-        found.append(piece)
-    return [*found, _Piece(since, math.inf, staying, 1.0, 0.0, {})]
+        found.append(_Piece(since, until, staying, share, each, moves, jump))
+        at_risk, staying = at_risk - ended, max(0.0, before - jump)
+        since, weight = until, left
+    return [*found, _Piece(since, math.inf, staying, 1.0, 0.0, {}, 0.0)]
+
+
+def _ends(together: Iterable[Spell]) -> tuple[int, Mapping[Stage, int]]:
+    """How many end, and how many of them by which move. Mostly one: a Counter would cost more."""
+    ended, moves = 0, dict[Stage, int]()
+    for _, cause in together:
+        ended += 1
+        if cause is not None:
+            moves[cause] = moves.get(cause, 0) + 1
+    return ended, moves
 
 
 def _split(ends: Counter[Stage | None], base: Base, undecided: float) -> dict[Stage, float]:

@@ -25,8 +25,8 @@ from services.journey.funnels.rules.competing_risks import Base, Curve, Spell
 from services.journey.funnels.rules.defaults import PRIOR_DAYS, PRIOR_MOVES, STRENGTH
 from services.journey.journeys.rules.vocabulary import DAY, SECOND, Micros, Stage
 
-MOST_VISITS = 20_000
-"""The latest visits to a stage that are looked at."""
+MOST_VISITS = 5_000
+"""The latest visits to a stage that are looked at: some hundredths of a second of work."""
 CREDIBILITY = 0.9
 ENOUGH_WEIGHT = 0.5
 

@@ -170,9 +170,6 @@ _INDEXES = (
     """CREATE INDEX client_states_stage ON app.client_states
         (org_id, stage, risk_level DESC, score, client_id)""",
     "CREATE INDEX client_states_due ON app.client_states (org_id, next_check_at)",
-    # Of the few types that count in journeys, when a client is made known after its events.
-    """CREATE INDEX events_client ON app.events (org_id, client_id, occurred_at, event_id)
-        WHERE type_id IN (27, 28) AND client_id IS NOT NULL""",
     """CREATE INDEX action_outcomes_client ON app.action_outcomes
         (org_id, client_id, action, occurred_at)""",
     "CREATE INDEX action_outcomes_occurred ON app.action_outcomes (org_id, occurred_at)",

@@ -11,6 +11,8 @@ from rich.console import RenderableType
 
 from services.cli.terminal import consoles
 
+_LONGEST_TOLD = 60
+
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
@@ -62,3 +64,17 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def is_text(value: object) -> bool:
+    """Whether it can be sent: half of a character (a lone surrogate) cannot."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shortened(text: str) -> str:
+    """Its beginning, when it is too long to be told whole."""
+    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…"

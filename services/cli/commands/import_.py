@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from google.protobuf.json_format import MessageToDict
@@ -16,7 +16,7 @@ from google.protobuf.json_format import MessageToDict
 from footfall_client import Client
 from services.cli import options
 from services.cli.calling import Caller, calls
-from services.cli.importing.checkpoint import Checkpoint
+from services.cli.importing.checkpoint import Checkpoint, open_rejected
 from services.cli.importing.fields import NoSuchField, field_of
 from services.cli.importing.mapping import Mapper, Wish
 from services.cli.importing.sources import (
@@ -154,7 +154,7 @@ def command(
 
     An event without an id of its own gets one derived from the source and the whole row; of rows
     that are equal letter for letter each is an event. What is not stored is listed: mend it and
-    import again. An interrupted import goes on where it was.
+    import again. An interrupted import goes on where it was, and remembers what was refused.
 
     Exits 0 when every row is stored, 1 when some are not.
     """
@@ -176,7 +176,9 @@ def _send(work: Import, caller: Caller, rejected: Path | None, *, as_json: bool)
     if work.skip and not as_json:
         asides.print(f"[dim]{work.skip:,} rows are settled; --skip-rows 0 sends them too.[/]")
     with ExitStack() as held:
-        everything = held.enter_context(rejected.open("w")) if rejected else None
+        everything: IO[str] | None = None
+        if rejected:
+            everything = held.enter_context(open_rejected(rejected, goes_on=work.resumes))
         view = held.enter_context(View(asides, everything, silent=as_json))
         client = Client(caller.address, credential=caller.key, tls=caller.tls)
         held.callback(client.close)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from footfall.journey.v1 import (
@@ -21,7 +23,7 @@ from services.cli.journey.asking import Journey, asks
 from services.cli.journey.client_commands import clients
 from services.cli.journey.settings_commands import settings
 from services.cli.moments import BeginningOf, Moment
-from services.cli.telling import one_line, printable, show, shown
+from services.cli.telling import one_line, printable, shortened, show, shown
 from shared import ids
 
 _PAGE = 1000
@@ -56,20 +58,45 @@ class _Metadata(click.ParamType[tuple[str, Any]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, Any]:
-        name, equals, text = str(value).partition("=")
+        name, equals, text = parameters.TEXT.convert(value, param, ctx).partition("=")
         if not (name.removesuffix(":") and equals):
             self.fail(f"{value!r} is not NAME=TEXT, nor NAME:=JSON.", param, ctx)
         if not name.endswith(":"):
             return name, text
         try:
-            return name.removesuffix(":"), json.loads(text)
+            found = json.loads(text)
+            _try_to_send(found)
+        except UnicodeEncodeError:
+            self.fail(f"{shortened(text)!r} holds half of a character.", param, ctx)
+        except (RecursionError, DecodeError):
+            self.fail(f"{shortened(text)!r} is too deep.", param, ctx)
         except ValueError:
-            self.fail(f"{text!r} is no JSON.", param, ctx)
+            self.fail(f"{shortened(text)!r} is no JSON.", param, ctx)
+        return name.removesuffix(":"), found
+
+
+def _try_to_send(value: Any) -> None:
+    """Raises what sending and receiving it would raise."""
+    holder = Struct()
+    holder.update({"value": value})
+    Struct.FromString(holder.SerializeToString())
+
+
+def _said_once(
+    ctx: click.Context, param: click.Parameter, pairs: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    """All of them by their names."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice.", ctx, param)
+        found[name] = value
+    return found
 
 
 @command.command("track")
 @parameters.CLIENT
-@click.argument("event_type", metavar="EVENT_TYPE")
+@click.argument("event_type", metavar="EVENT_TYPE", type=parameters.TEXT)
 @click.option(
     "--stage",
     type=click.Choice(words.names(journey_pb2.Stage)),
@@ -79,6 +106,7 @@ class _Metadata(click.ParamType[tuple[str, Any]]):
     "--metadata",
     type=_Metadata(),
     multiple=True,
+    callback=_said_once,
     help="What else is known: a text, or NAME:=JSON for a number or a truth. Repeatable.",
 )
 @click.option(
@@ -87,7 +115,10 @@ class _Metadata(click.ParamType[tuple[str, Any]]):
     help="When it happened: a day, or a moment with its zone.  [default: now]",
 )
 @click.option(
-    "--event-id", metavar="UUID", help="The same id is stored once.  [default: a new one]"
+    "--event-id",
+    metavar="UUID",
+    type=parameters.TEXT,
+    help="The same id is stored once.  [default: a new one]",
 )
 @asks
 async def track(
@@ -96,7 +127,7 @@ async def track(
     client_id: str,
     event_type: str,
     stage: str | None,
-    metadata: tuple[tuple[str, Any], ...],
+    metadata: dict[str, Any],
     at: Timestamp | None,
     event_id: str | None,
     as_json: bool,
@@ -120,7 +151,7 @@ async def track(
         occurred_at=at,
     )
     if metadata:
-        event.metadata.update(dict(metadata))
+        event.metadata.update(metadata)
     request = tracking_pb2.TrackJourneyEventRequest(event=event)
     parameters.tell(await journey.ask("TrackJourneyEvent", request), views.tracked, as_json=as_json)
 
@@ -212,9 +243,15 @@ async def next_action(
 @parameters.CLIENT
 @click.argument("action", type=click.Choice(words.names(journey_pb2.Action)))
 @click.argument("outcome", type=click.Choice(words.names(actions_pb2.Outcome)))
-@click.option("--token", metavar="TOKEN", default="", help="The decision_token that `next` gave.")
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    type=parameters.TEXT,
+    default="",
+    help="The decision_token that `next` gave.",
+)
 @click.option("--at", type=BeginningOf(), help="When it was done.  [default: now]")
-@click.option("--note", metavar="TEXT", default="", help="A note that is kept.")
+@click.option("--note", type=parameters.TEXT, default="", help="A note that is kept.")
 @asks
 async def record_outcome(
     journey: Journey,

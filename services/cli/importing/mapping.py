@@ -107,7 +107,7 @@ class Mapper:
                 f"Row {row.number} has a local time without a zone. Say in which one the file was "
                 "written, such as --time-zone America/New_York or --time-zone UTC."
             ) from None
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             return BadRow(row.number, str(error))
         return event
 
@@ -175,7 +175,7 @@ def _put(put: Put, event: Event, column: str, cell: Any) -> None:
         put(event, cell)
     except NoZone:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{column}: {error}") from None
 
 

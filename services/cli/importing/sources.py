@@ -8,7 +8,8 @@ import io
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -138,7 +139,12 @@ class _Text(Source):
                 for row in self._rows(lines):
                     number = row.number
                     yield row
-        except (EOFError, gzip.BadGzipFile, UnicodeDecodeError, csv.Error, OSError) as error:
+        except UnicodeDecodeError as error:
+            raise FileUnreadable(
+                f"{self.path} is not in UTF-8 after row {number} ({error.reason}). If it is in "
+                "Latin-1: iconv -f LATIN1 -t UTF-8."
+            ) from error
+        except (EOFError, gzip.BadGzipFile, csv.Error, OSError) as error:
             raise FileUnreadable(f"{self.path} is broken after row {number}: {error}.") from error
 
     @abstractmethod
@@ -161,12 +167,21 @@ class _Csv(_Text):
         csv.field_size_limit(_LARGEST_CELL_BYTES)
         reader = csv.reader(lines, delimiter=self._delimiter)
         self._columns = [name.strip() for name in next(reader, [])]
+        _refuse_twins(self.path, self._columns)
         wanted = len(self._columns)
         for number, cells in enumerate((cells for cells in reader if cells), 1):
             if len(cells) == wanted:
                 yield Row(number, "\x1f".join(cells), dict(zip(self._columns, cells, strict=True)))
             else:
                 yield BadRow(number, f"has {len(cells)} cells, and there are {wanted} columns")
+
+
+def _refuse_twins(path: Path, columns: Sequence[str]) -> None:
+    """Two columns of one name; those without any are often what an office program left."""
+    if twins := [name for name, count in Counter(columns).items() if name and count > 1]:
+        raise FileUnreadable(
+            f"{path} has more than one column called {', '.join(twins)}: rename all but one."
+        )
 
 
 class _Jsonl(_Text):
@@ -176,7 +191,7 @@ class _Jsonl(_Text):
         for number, line in enumerate((line for line in map(str.strip, lines) if line), 1):
             try:
                 value = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield BadRow(number, f"is no JSON: {error}")
                 continue
             if isinstance(value, dict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -34,10 +36,11 @@ class Refused:
 
 @dataclass(slots=True)
 class Account:
-    """What became of every row: `rows = skipped + unreadable + sent`, unless it was stopped."""
+    """What became of every row that is settled."""
 
-    rows: int = 0
     skipped: int = 0
+    refused_before: int = 0
+    """Of those that are skipped: refused by the run that this one goes on with."""
     unreadable: int = 0
     tally: Tally = field(default_factory=Tally)
     refused: list[Refused] = field(default_factory=list)
@@ -48,10 +51,20 @@ class Account:
     seconds: float = 0.0
 
     @property
+    def rows(self) -> int:
+        """`skipped + unreadable + sent`."""
+        return self.skipped + self.unreadable + self.tally.sent
+
+    @property
+    def all_refused(self) -> int:
+        """By this run and by the one that it goes on with."""
+        own = self.unreadable + self.tally.conflict + self.tally.rejected
+        return self.refused_before + own
+
+    @property
     def all_stored(self) -> bool:
         """Whether nothing is left to be done."""
-        tally = self.tally
-        return not (self.stopped or self.unreadable or tally.conflict or tally.rejected)
+        return not (self.stopped or self.all_refused)
 
     @property
     def rate(self) -> float:
@@ -62,6 +75,7 @@ class Account:
         return {
             "rows": self.rows,
             "skipped": self.skipped,
+            "refused_before": self.refused_before,
             "unreadable": self.unreadable,
             **self.tally.as_json(),
             "complete": not self.stopped,
@@ -101,13 +115,17 @@ class Import:
     ) -> None:
         """Begin behind the first `skip` rows; None goes on where the checkpoint says."""
         self.skip = checkpoint.rows() if skip is None else skip
-        self.account = Account(settled=self.skip)
+        self.resumes = skip is None and self.skip > 0
+        before = checkpoint.refused() if self.resumes else 0
+        self.account = Account(settled=self.skip, refused_before=before)
         self._source = source
         self._mapper = mapper
         self._checkpoint = checkpoint
         self._pace = pace or Pace()
         self._numbers: dict[int, int] = {}
         """Row numbers of the events on their way, by the identity of the event."""
+        self._unreadable: deque[BadRow] = deque()
+        """Rows that were read and do not count yet: events before them are on their way."""
 
     def run(self, client: Client, watcher: Watcher) -> Account:
         """Send it all. Ctrl-C ends it, with the account so far."""
@@ -118,15 +136,18 @@ class Import:
             self.account.stopped = "interrupted"
         self.account.seconds = time.monotonic() - began
         if self.account.stopped:
-            self._checkpoint.note(self.account.settled)
+            self._note()
         else:
             self._checkpoint.done()
         return self.account
 
+    def _note(self) -> None:
+        self._checkpoint.note(self.account.settled, self.account.all_refused)
+
     def _send(self, client: Client, watcher: Watcher, began: float) -> None:
         account, noted = self.account, began
         batches = client.upload(
-            self._events(watcher),
+            self._events(),
             batch_size=self._pace.batch_size,
             in_flight=self._pace.in_flight,
             retry_for=self._pace.patience_seconds,
@@ -139,14 +160,14 @@ class Import:
                 return
             if time.monotonic() - noted > _NOTE_EVERY_SECONDS:
                 noted = time.monotonic()
-                self._checkpoint.note(account.settled)
+                self._note()
+        self._count_unreadable(watcher)
 
-    def _events(self, watcher: Watcher) -> Iterator[Event]:
+    def _events(self) -> Iterator[Event]:
         account, mapper = self.account, self._mapper
         for row in self._source.rows():
             if row.number == 1 and self._source.columns is not None:
                 mapper.check(self._source.columns)
-            account.rows += 1
             if row.number <= self.skip:
                 account.skipped += 1
                 if isinstance(row, Row):
@@ -154,8 +175,7 @@ class Import:
                 continue
             event = mapper.event(row) if isinstance(row, Row) else row
             if isinstance(event, BadRow):
-                account.unreadable += 1
-                self._refuse(Refused(event.number, "", "UNREADABLE", "", event.why), watcher)
+                self._unreadable.append(event)
                 continue
             self._numbers[id(event)] = row.number
             yield event
@@ -175,7 +195,15 @@ class Import:
             self._refuse(self._from(rejected), watcher)
         events = [*batch.events, *(one.event for one in batch.dropped)]
         self.account.settled = max(self._numbers.pop(id(event), 0) for event in events)
+        self._count_unreadable(watcher, self.account.settled)
         return ""
+
+    def _count_unreadable(self, watcher: Watcher, up_to: float = math.inf) -> None:
+        """Those before a row that is settled, or all at the end."""
+        while self._unreadable and self._unreadable[0].number < up_to:
+            bad = self._unreadable.popleft()
+            self.account.unreadable += 1
+            self._refuse(Refused(bad.number, "", "UNREADABLE", "", bad.why), watcher)
 
     def _from(self, rejected: Rejected) -> Refused:
         result = rejected.result

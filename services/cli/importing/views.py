@@ -92,6 +92,8 @@ def summary(account: Account) -> RenderableType:
     parts: list[RenderableType] = [verdict_line(account.tally)]
     read = f"{account.rows:,} rows read"
     read += f", {account.skipped:,} skipped" if account.skipped else ""
+    if account.refused_before:
+        read += f", [red]{account.refused_before:,} of them refused before[/]"
     read += f", [red]{account.unreadable:,} unreadable[/]" if account.unreadable else ""
     parts.append(f"[dim]{read}; {account.rate:,.0f} events a second[/]")
     if account.refused:

@@ -23,10 +23,12 @@ from footfall.journey.v1.actions_pb2 import (
 )
 from footfall.journey.v1.journey_pb2 import Action, Channel, Priority
 from services.cli.journey import views, words
+from services.cli.terminal.sized import NARROW, Sized
 
 _INDENT = 2
 _SCALE, _SHORT = 20, 10
 """Characters of a line from 0 to 1."""
+_COLUMNS = ("accepted", "succeeded", "ignored", "failed")
 
 
 def advice(told: GetNextBestActionResponse, client_id: str) -> RenderableType:
@@ -147,10 +149,23 @@ def report(told: GetActionReportResponse) -> RenderableType:
 
 
 def _numbers(told: GetActionReportResponse) -> RenderableType:
-    columns = ("accepted", "succeeded", "ignored", "failed")
-    rows = views.table("action", *columns, "taken up", "", right=columns)
+    return Sized(lambda width: _in_lines(told) if width < NARROW else _in_columns(told))
+
+
+def _in_lines(told: GetActionReportResponse) -> RenderableType:
+    """Words alone."""
+    lines = []
     for one in told.actions:
-        counts = (Text(f"{getattr(one, name):,}") for name in columns)
+        counts = ", ".join(f"{getattr(one, name):,} {name}" for name in _COLUMNS)
+        line = Text().append(words.action(one.action), "bold").append(f": {counts}; taken up ")
+        lines.append(line.append_text(_in_numbers(one.taken_up)))
+    return Group(*lines)
+
+
+def _in_columns(told: GetActionReportResponse) -> RenderableType:
+    rows = views.table("action", *_COLUMNS, "taken up", "", right=_COLUMNS, whole=["taken up", ""])
+    for one in told.actions:
+        counts = (Text(f"{getattr(one, name):,}") for name in _COLUMNS)
         rows.add_row(
             Text(words.action(one.action), "bold"), *counts, *_estimate(one.taken_up, _SHORT)
         )
@@ -161,12 +176,14 @@ def _estimate(one: Estimate, width: int = _SCALE) -> tuple[Text, Text]:
     """A share, as a picture and in numbers."""
     if not one.n:
         return Text("-", "dim"), Text("")
-    numbers = (
-        Text()
-        .append(f"{one.value:4.0%}", "bold cyan")
-        .append(f" {one.lower:.0%}…{one.upper:.0%}", "dim")
-    )
-    return interval(one.value, one.lower, one.upper, width), numbers
+    return interval(one.value, one.lower, one.upper, width), _in_numbers(one)
+
+
+def _in_numbers(one: Estimate) -> Text:
+    if not one.n:
+        return Text("-", "dim")
+    line = Text().append(f"{one.value:4.0%}", "bold cyan")
+    return line.append(f" {one.lower:.0%}…{one.upper:.0%}", "dim")
 
 
 def _uplift(told: GetActionReportResponse) -> RenderableType:
@@ -179,24 +196,34 @@ def _uplift(told: GetActionReportResponse) -> RenderableType:
 
 
 def _estimates(title: str, shares: Iterable[tuple[str, Estimate]], end: str) -> RenderableType:
-    rows = Table.grid(padding=(0, 1))
-    for name, one in shares:
-        rows.add_row(Text(name), *_estimate(one), Text(words.counted(one.n, "decision"), "dim"))
-    return Group(Text(title, "italic"), rows, Text(end), "")
+    kept = list(shares)
+
+    def rows(width: int) -> Table:
+        made = Table.grid(padding=(0, 1))
+        for name, one in kept:
+            found = [_in_numbers(one)] if width < NARROW else _estimate(one)
+            made.add_row(Text(name), *found, Text(words.counted(one.n, "decision"), "dim"))
+        return made
+
+    return Group(Text(title, "italic"), Sized(rows), Text(end), "")
 
 
 def _learnt(found: Sequence[LearntAction]) -> RenderableType:
-    rows = views.table("believed of", "segment", "", "", "outcomes", right=["outcomes"])
-    for one in found:
-        effect = one.effect
-        rows.add_row(
-            Text(words.action(one.action), "bold"),
-            Text(one.segment or "all"),
-            interval(effect.mean, effect.lower, effect.upper),
-            Text(f"{effect.mean:4.0%}", "bold cyan"),
-            Text(f"{effect.outcomes:,.1f}"),
-        )
-    return Group(rows, "")
+    def rows(width: int) -> Table:
+        pictures = [""] if width >= NARROW else []
+        made = views.table("believed of", "segment", *pictures, "", "outcomes", right=["outcomes"])
+        for one in found:
+            effect = one.effect
+            made.add_row(
+                Text(words.action(one.action), "bold"),
+                Text(one.segment or "all"),
+                *(interval(effect.mean, effect.lower, effect.upper) for _ in pictures),
+                Text(f"{effect.mean:4.0%}", "bold cyan"),
+                Text(f"{effect.outcomes:,.1f}"),
+            )
+        return made
+
+    return Group(Sized(rows), "")
 
 
 def _learning(told: GetActionReportResponse) -> Text:

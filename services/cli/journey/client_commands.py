@@ -24,7 +24,9 @@ def clients() -> None:
 @clients.command("list")
 @parameters.STAGES
 @parameters.OWNER
-@click.option("--tag", metavar="TAG", default="", help="Only clients with this tag.")
+@click.option(
+    "--tag", metavar="TAG", type=parameters.TEXT, default="", help="Only clients with this tag."
+)
 @parameters.LIMIT
 @asks
 async def list_clients(

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from services.cli import options
 from services.cli.calling import Caller, calls_to
-from services.cli.importing.checkpoint import Checkpoint
+from services.cli.importing.checkpoint import Checkpoint, open_rejected
 from services.cli.importing.sources import (
     FORMATS,
     BadRow,
@@ -119,7 +119,10 @@ def command(
 
     A client is known by its `client_id`: running it again changes nothing. What the file has a
     column for becomes what the file says, an empty cell included; everything else of a client stays
-    as it was. Of several rows of one client the last counts.
+    as it was. An empty do_not_contact says nothing: `no` takes it back.
+
+    Several rows of one client are written one after the other, so that the last counts; running
+    such a file again writes them again.
 
     Columns go by their names: `id`, `account` or `customer_id` is the client_id, `company` the
     name, `score` the ai_score. The fields are client_id, name, email, ai_score, status, owner,
@@ -132,7 +135,7 @@ def command(
     generate | footfall journey clients import - --format jsonl
 
     What is not stored is listed, with its row and its column: mend it and import again. An
-    interrupted import goes on where it was.
+    interrupted import goes on where it was, and remembers what was refused.
 
     Exits 0 when every row is stored, 1 when some are not.
     """
@@ -146,7 +149,7 @@ def command(
         consoles.asides().print(
             f"[dim]{work.skip:,} rows are settled; --skip-rows 0 sends them too.[/]"
         )
-    with _watched(rejected, silent=as_json) as watcher:
+    with _watched(rejected, goes_on=work.resumes, silent=as_json) as watcher:
         try:
             asyncio.run(_sent(work, found, watcher))
         except KeyboardInterrupt:
@@ -172,12 +175,12 @@ class _Watcher:
 
 
 @contextmanager
-def _watched(rejected: Path | None, *, silent: bool) -> Iterator[_Watcher]:
+def _watched(rejected: Path | None, *, goes_on: bool, silent: bool) -> Iterator[_Watcher]:
     with gauge(consoles.asides(), "importing clients", silent=silent) as tell:
         if rejected is None:
             yield _Watcher(tell, None)
         else:
-            with rejected.open("w") as everything:
+            with open_rejected(rejected, goes_on=goes_on) as everything:
                 yield _Watcher(tell, everything)
 
 
@@ -211,6 +214,8 @@ def _summary(account: Account, mapper: Mapper) -> RenderableType:
         line.append(f"{account.counts[name]:,} {name}", style).append(" + ")
     line.append(f"{account.refused:,} refused", "red" if account.refused else "dim")
     line.append(f" + {account.skipped:,} settled before" if account.skipped else "")
+    if account.refused_before:
+        line.append(f", {account.refused_before:,} of them refused", "red")
     parts: list[RenderableType] = [line]
     if mapper.ignored:
         left_out = ", ".join(map(shown, sorted(mapper.ignored)))

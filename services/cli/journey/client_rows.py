@@ -16,6 +16,7 @@ from typing import Any
 from footfall.journey.v1.clients_pb2 import Client
 from services.cli.importing.mapping import MappingRefused
 from services.cli.importing.sources import BadRow, Row
+from services.cli.telling import is_text, shortened, shown
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "client_id": ("id", "client", "customer_id", "customer", "account_id", "account"),
@@ -35,6 +36,9 @@ _TRUTHS = {
     **dict.fromkeys(("true", "1", "yes", "y", "x"), True),
     **dict.fromkeys(("false", "0", "no", "n"), False),
 }
+_SAY_NOTHING_WHEN_EMPTY = frozenset({"do_not_contact"})
+"""Who wants no contact has said so once: a cell that is left empty takes nothing back."""
+
 _BETWEEN_TAGS = re.compile(r"[,;|]")
 
 
@@ -44,7 +48,7 @@ class NoSuchField(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What a row says of a client: the fields that it has a column for; None where it is empty."""
+    """What a row says of a client: the fields that it has a column for; None empties one."""
 
     row: int
     client_id: str
@@ -107,6 +111,8 @@ class Mapper:
                 says[name] = read(row.values.get(column))
             except ValueError as error:
                 return BadRow(row.number, f"{named(name, columns)}: {error}")
+            if name in _SAY_NOTHING_WHEN_EMPTY and says[name] is None:
+                del says[name]
         client_id = says.pop("client_id", None)
         if client_id is None:
             return BadRow(row.number, f"{named('client_id', columns)}: empty")
@@ -121,7 +127,7 @@ class Mapper:
             column = next((one for one in called if one is not None), None)
             if name not in found and column is not None:
                 found[name] = column
-        self.ignored |= set(there) - {*found.values(), *self.leave_out}
+        self.ignored |= {shown(one) for one in {*there} - {*found.values(), *self.leave_out}}
         return found
 
 
@@ -144,20 +150,25 @@ def _text(cell: Any) -> str | None:
     """Texts as they are; a number as it is written, so that 7.0 of a table is the id 7."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
-    if isinstance(cell, list | dict):
+    if isinstance(cell, list | dict | bool):
         raise ValueError("is no text")
+    if not is_text(cell):
+        raise ValueError(f"{shortened(cell)!r} holds half of a character")
     return None if cell is None else str(cell).strip() or None
 
 
 def _number(cell: Any) -> float | None:
+    """A number; -0 is 0, so that the same score is the same client."""
     text = _text(cell)
     try:
-        return None if text is None else float(text)
+        return None if text is None else float(text) + 0.0
     except ValueError:
         raise ValueError(f"{text!r} is no number") from None
 
 
 def _truth(cell: Any) -> bool | None:
+    if isinstance(cell, bool):
+        return cell
     text = _text(cell)
     if text is not None and text.lower() not in _TRUTHS:
         raise ValueError(f"{text!r} is neither true nor false")
@@ -167,7 +178,10 @@ def _truth(cell: Any) -> bool | None:
 def _tags(cell: Any) -> list[str] | None:
     """A list, or a text with commas, semicolons or bars between; each tag once."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
-        cell = json.loads(cell)
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{shortened(cell)!r} is no list in JSON") from None
     given = cell if isinstance(cell, list) else _BETWEEN_TAGS.split(_text(cell) or "")
     return list(dict.fromkeys(tag for one in given if (tag := _text(one)))) or None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -47,11 +48,12 @@ class Refused:
 
 @dataclass(slots=True)
 class Account:
-    """What became of every row: `rows = skipped + created + changed + unchanged + refused`."""
+    """What became of every row that is settled."""
 
-    rows: int = 0
     skipped: int = 0
     refused: int = 0
+    refused_before: int = 0
+    """Of those that are skipped: refused by the run that this one goes on with."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     listed: list[Refused] = field(default_factory=list)
     stopped: str = ""
@@ -61,9 +63,19 @@ class Account:
     seconds: float = 0.0
 
     @property
+    def rows(self) -> int:
+        """`skipped + created + changed + unchanged + refused`."""
+        return self.skipped + sum(self.counts.values()) + self.refused
+
+    @property
+    def all_refused(self) -> int:
+        """By this run and by the one that it goes on with."""
+        return self.refused_before + self.refused
+
+    @property
     def all_stored(self) -> bool:
         """Whether nothing is left to be done."""
-        return not (self.stopped or self.refused)
+        return not (self.stopped or self.all_refused)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -71,6 +83,7 @@ class Account:
             "skipped": self.skipped,
             **self.counts,
             "refused": self.refused,
+            "refused_before": self.refused_before,
             "complete": not self.stopped,
             "seconds": round(self.seconds, 3),
         }
@@ -97,6 +110,22 @@ class Stopped(Exception):
     """The import cannot go on."""
 
 
+@dataclass(slots=True)
+class _Portion:
+    """Rows that are sent side by side, each client once, and what became of them.
+
+    They count when all of them are settled: an interrupted run sends the whole portion again.
+    """
+
+    sketches: dict[str, Sketch] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    skipped: int = 0
+
+    def is_full(self) -> bool:
+        return len(self.sketches) + len(self.refused) >= _AT_ONCE
+
+
 class Import:
     """One run over one source."""
 
@@ -110,7 +139,9 @@ class Import:
     ) -> None:
         """Begin behind the first `skip` rows; None goes on where the checkpoint says."""
         self.skip = checkpoint.rows() if skip is None else skip
-        self.account = Account(settled=self.skip)
+        self.resumes = skip is None and self.skip > 0
+        before = checkpoint.refused() if self.resumes else 0
+        self.account = Account(settled=self.skip, refused_before=before)
         self._source, self._mapper, self._checkpoint = source, mapper, checkpoint
         self._pace = pace or Pace()
         self._columns: Mapping[str, str] = {}
@@ -121,43 +152,45 @@ class Import:
         began = noted = time.monotonic()
         self.account.stopped = "interrupted"
         try:
-            for sketches in self._portions(watcher):
-                await self._settle(journey, sketches, watcher)
-                self.account.settled = self.account.rows
+            for portion in self._portions():
+                await self._settle(journey, portion)
+                self._count(portion, watcher)
                 self.account.seconds = time.monotonic() - began
                 watcher.show(self._position(), self.account)
                 if time.monotonic() - noted > _NOTE_EVERY_SECONDS:
                     noted = time.monotonic()
-                    self._checkpoint.note(self.account.settled)
+                    self._note()
             self.account.stopped = ""
         except Stopped as stopped:
             self.account.stopped = str(stopped)
         finally:
             self.account.seconds = time.monotonic() - began
             if self.account.stopped:
-                self._checkpoint.note(self.account.settled)
+                self._note()
             else:
                 self._checkpoint.done()
 
-    def _portions(self, watcher: Watcher) -> Iterator[dict[str, Sketch]]:
+    def _note(self) -> None:
+        self._checkpoint.note(self.account.settled, self.account.all_refused)
+
+    def _portions(self) -> Iterator[_Portion]:
         """Rows that may be sent side by side: each client once, so that its last row wins."""
-        portion: dict[str, Sketch] = {}
+        portion = _Portion()
         for row in self._source.rows():
             if row.number == 1 and self._source.columns is not None:
                 self._columns = self._mapper.check(self._source.columns)
             self._bytes += len(row.text.encode()) + 1 if isinstance(row, Row) else 0
             sketch = self._mapper.sketch(row) if isinstance(row, Row) else row
-            again = isinstance(sketch, Sketch) and sketch.client_id in portion
-            if again or len(portion) == _AT_ONCE:
+            again = isinstance(sketch, Sketch) and sketch.client_id in portion.sketches
+            if again or portion.is_full():
                 yield portion
-                portion = {}
-            self.account.rows += 1
+                portion = _Portion()
             if row.number <= self.skip:
-                self.account.skipped += 1
+                portion.skipped += 1
             elif isinstance(sketch, BadRow):
-                self._refuse(Refused(sketch.number, "", "UNREADABLE", sketch.why), watcher)
+                portion.refused.append(Refused(sketch.number, "", "UNREADABLE", sketch.why))
             else:
-                portion[sketch.client_id] = sketch
+                portion.sketches[sketch.client_id] = sketch
         yield portion
 
     def _position(self) -> Position:
@@ -165,37 +198,48 @@ class Import:
         read = self._source.position()
         return Position(min(read.done, self._bytes), read.total)
 
-    async def _settle(
-        self, journey: Journey, sketches: Mapping[str, Sketch], watcher: Watcher
-    ) -> None:
+    async def _settle(self, journey: Journey, portion: _Portion) -> None:
         free = asyncio.Semaphore(self._pace.in_flight)
 
         async def settle(sketch: Sketch) -> None:
             async with free:
-                await self._keep(journey, sketch, watcher)
+                await self._keep(journey, sketch, portion)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for sketch in sketches.values():
+                for sketch in portion.sketches.values():
                     group.create_task(settle(sketch))
         except* Stopped as stopped:
             raise stopped.exceptions[0] from None
 
-    async def _keep(self, journey: Journey, sketch: Sketch, watcher: Watcher) -> None:
+    def _count(self, portion: _Portion, watcher: Watcher) -> None:
+        """What became of a portion, once all of it is settled; refusals in the order of rows."""
+        account = self.account
+        account.skipped += portion.skipped
+        for outcome, count in portion.outcomes.items():
+            account.counts[outcome] += count
+        for refused in sorted(portion.refused, key=lambda one: one.row):
+            account.refused += 1
+            if len(account.listed) < LISTED:
+                account.listed.append(refused)
+            watcher.refused(refused)
+        account.settled = account.rows
+
+    async def _keep(self, journey: Journey, sketch: Sketch, portion: _Portion) -> None:
         """One client; when it changes between reading and writing, once more."""
         for _ in range(_RACES):
             try:
-                self.account.counts[await self._merged(journey, sketch)] += 1
+                portion.outcomes[await self._merged(journey, sketch)] += 1
             except grpc.aio.AioRpcError as error:
                 failure = failure_of(error)
                 if failure.code == "ABORTED":
                     continue
                 if failure.code not in _ONE_ROWS_OWN:
                     raise Stopped(str(refusal(failure, journey.caller.address))) from None
-                self._refuse(self._from(sketch, failure), watcher)
+                portion.refused.append(self._from(sketch, failure))
             return
         message = "the client is being changed by others over and over"
-        self._refuse(Refused(sketch.row, sketch.client_id, "STALE_ETAG", message), watcher)
+        portion.refused.append(Refused(sketch.row, sketch.client_id, "STALE_ETAG", message))
 
     async def _merged(self, journey: Journey, sketch: Sketch) -> str:
         """What became of it: created, changed or unchanged."""
@@ -226,12 +270,6 @@ class Import:
 
         message = _FIELD.sub(column, failure.message)
         return Refused(sketch.row, sketch.client_id, failure.reason, message)
-
-    def _refuse(self, refused: Refused, watcher: Watcher) -> None:
-        self.account.refused += 1
-        if len(self.account.listed) < LISTED:
-            self.account.listed.append(refused)
-        watcher.refused(refused)
 
 
 async def _kept(journey: Journey, client_id: str) -> Client | None:

@@ -40,7 +40,8 @@ async def high_risk(
         page_size=limit, min_risk_level=parameters.level_number(min_level), owner=owner
     )
     answer = await journey.ask("ListHighRiskClients", request)
-    _tell_standings(answer, "Nobody is at risk.", as_json=as_json)
+    of_owner = " of that owner" if owner else ""
+    _tell_standings(answer, f"Nobody{of_owner} is at this level.", as_json=as_json)
 
 
 @click.command("upsell")
@@ -63,7 +64,13 @@ async def upsell(journey: Journey, *, owner: str, limit: int, as_json: bool) -> 
     "--since", type=BeginningOf(), help="Who came to a stage from then on.  [default: a year back]"
 )
 @click.option("--until", type=EndOf(), help="And up to then; a day means its end.  [default: now]")
-@click.option("--segment", metavar="NAME", default="", help="Only clients of this segment.")
+@click.option(
+    "--segment",
+    metavar="NAME",
+    type=parameters.TEXT,
+    default="",
+    help="Only clients of this segment.",
+)
 @parameters.AS_OF
 @asks
 async def funnel(
@@ -107,7 +114,12 @@ async def report(journey: Journey, *, days: int, as_json: bool) -> None:
 
 @click.command("watch")
 @click.option(
-    "--client", "client_ids", metavar="CLIENT", multiple=True, help="Only this one. Repeatable."
+    "--client",
+    "client_ids",
+    metavar="CLIENT",
+    type=parameters.TEXT,
+    multiple=True,
+    help="Only this one. Repeatable.",
 )
 @parameters.MIN_LEVEL
 @parameters.STAGES
@@ -116,6 +128,7 @@ async def report(journey: Journey, *, days: int, as_json: bool) -> None:
 )
 @click.option(
     "--resume-token",
+    type=parameters.TEXT,
     metavar="TOKEN",
     default="",
     help="Go on where an earlier one ended, with the same filter. Good for 72 hours.",
@@ -154,7 +167,7 @@ def watch(
     )
     following = Watch(caller(), request)
     until_told(watched(following, count, as_json=as_json))
-    if following.token and count is None:
+    if following.token:
         click.echo(f"Go on with: --resume-token {following.token}", err=True)
 
 

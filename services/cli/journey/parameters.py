@@ -10,11 +10,24 @@ import click
 from footfall.journey.v1 import journey_pb2
 from services.cli.journey import words
 from services.cli.moments import EndOf
-from services.cli.telling import one_line, printable, show
+from services.cli.telling import is_text, one_line, printable, show
 
 MORE = "[dim]there are more: raise --limit[/]"
 
-CLIENT = click.argument("client_id", metavar="CLIENT")
+
+class Text(click.ParamType[str]):
+    """A text that can be sent: bytes that are no UTF-8 come from the shell as half characters."""
+
+    name = "TEXT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not is_text(value):
+            self.fail(f"{value!r} is no text in UTF-8.", param, ctx)
+        return str(value)
+
+
+TEXT = Text()
+CLIENT = click.argument("client_id", metavar="CLIENT", type=TEXT)
 AS_OF = click.option(
     "--as-of",
     type=EndOf(),
@@ -24,7 +37,9 @@ AS_OF = click.option(
 LIMIT = click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many."
 )
-OWNER = click.option("--owner", metavar="NAME", default="", help="Only clients of this owner.")
+OWNER = click.option(
+    "--owner", metavar="NAME", type=TEXT, default="", help="Only clients of this owner."
+)
 STAGES = click.option(
     "--stage",
     "stages",

@@ -41,7 +41,7 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 _ALL = "all"
 _CAP = re.compile(r"([a-z_]+):([0-9]{1,9})/([0-9]{1,9})")
 _HOURS = re.compile(r"([0-9]{1,2}):([0-9]{2})-([0-9]{1,2}):([0-9]{2})")
-_HOUR = 60
+_HOUR, _DAY = 60, 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,12 @@ def _hours(text: str) -> QuietHours:
     if found is None:
         raise ValueError("it takes none, or hours such as 22:00-07:00")
     hour, minute, to_hour, to_minute = map(int, found.groups())
-    return QuietHours(from_minute=hour * _HOUR + minute, to_minute=to_hour * _HOUR + to_minute)
+    begins, ends = hour * _HOUR + minute, to_hour * _HOUR + to_minute
+    if max(minute, to_minute) >= _HOUR or begins >= _DAY or ends > _DAY:
+        raise ValueError("hours go from 00:00 to 24:00, and minutes to 59")
+    if begins == ends % _DAY:
+        raise ValueError("it begins when it ends: say none, or leave a minute between")
+    return QuietHours(from_minute=begins, to_minute=ends % _DAY)
 
 
 def _clock(minutes: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from footfall.journey.v1 import settings_pb2
+from services.cli.journey import parameters
 from services.cli.journey import settings as rules
 from services.cli.journey.asking import Journey, asks
 from services.cli.telling import one_line, printable, show
@@ -41,12 +42,13 @@ async def show_settings(journey: Journey, *, version: int | None, as_json: bool)
 
 
 @settings.command("set")
-@click.argument("changes", metavar="NAME=VALUE...", nargs=-1, required=True)
+@click.argument("changes", metavar="NAME=VALUE...", type=parameters.TEXT, nargs=-1, required=True)
 @asks
 async def set_settings(journey: Journey, *, changes: tuple[str, ...], as_json: bool) -> None:
     r"""Change settings, which makes a new version; it takes the key of an owner or an admin.
 
     Names are those of `settings show`. Lists are written with commas, `none` empties one.
+    Quiet hours that end at 24:00 are shown with the end 00:00, which is the same.
 
     \b
     footfall journey settings set stages.billing.actions=email_outreach stages.lead.weight=2

@@ -20,6 +20,7 @@ from services.cli.journey import words
 from services.cli.journey.timeline import Timeline
 from services.cli.journey.waterfall import Waterfall
 from services.cli.terminal import blocks
+from services.cli.terminal.sized import NARROW, Sized
 
 UNKNOWN_USE = "nothing is known of how the client uses the product"
 
@@ -28,11 +29,16 @@ _GAUGE_WIDTH = 10
 _INDENT = 2
 
 
-def table(*titles: str, right: Sequence[str] = ()) -> Table:
-    """An empty one."""
+def table(*titles: str, right: Sequence[str] = (), whole: Sequence[str] = ("",)) -> Table:
+    """An empty one; what is right or whole, such as pictures without a title, is never wrapped."""
     made = Table(box=None, pad_edge=False, header_style="dim")
     for title in titles:
-        made.add_column(title, overflow="fold", justify="right" if title in right else "left")
+        made.add_column(
+            title,
+            overflow="fold",
+            justify="right" if title in right else "left",
+            no_wrap=title in right or title in whole,
+        )
     return made
 
 
@@ -96,7 +102,14 @@ def standings(found: Sequence[ClientStanding], nothing: str) -> RenderableType:
     """Who stands where, a line for each, in the order of the answer."""
     if not found:
         return Text(nothing, "dim")
-    rows = table("level", "client", "score", "", "stage", "since", "risks", right=["score"])
+    return Sized(lambda width: _standings_in(width, found))
+
+
+def _standings_in(width: int, found: Sequence[ClientStanding]) -> RenderableType:
+    if width < NARROW:
+        return Group(*(_standing(one, Text()) for one in found))
+    rows = table("level", "client", "score", "", "stage", "since", "risks",
+                 right=["score"], whole=["level", "", "stage", "since"])  # fmt: skip
     for one in found:
         gauge = blocks.bar(one.score, _FULL, _GAUGE_WIDTH)
         rows.add_row(
@@ -113,11 +126,11 @@ def standings(found: Sequence[ClientStanding], nothing: str) -> RenderableType:
 
 def changed(one: ClientStanding) -> RenderableType:
     """One as it stands after a change, in a line."""
-    line = (
-        Text()
-        .append(f"{words.time(one.as_of)}  ", "dim")
-        .append(words.who(one.client_id, one.name), "bold")
-    )
+    return _standing(one, Text().append(f"{words.time(one.as_of)}  ", "dim"))
+
+
+def _standing(one: ClientStanding, line: Text) -> Text:
+    line.append(words.who(one.client_id, one.name), "bold")
     line.append(": ").append_text(stage(one.stage)).append(f", score {one.score:g}, level ")
     risks = ", ".join(words.risk(risk.risk) for risk in one.risks)
     return line.append_text(level(one.risk_level)).append(f"; {risks or 'no risks'}", "dim")

@@ -27,13 +27,17 @@ class Watch:
 
     @property
     def token(self) -> str:
-        """To go on after the last message that was taken whole."""
+        """To go on after the last message of which all clients were taken."""
         return self._following.token
 
     async def clients(self, notice: Callable[[str], None]) -> AsyncIterator[ClientStanding]:
         """Each as it stands after a change. Raises CallRefused."""
         async for message in self._following.messages(notice):
-            for client in message.clients:
+            for left, client in zip(
+                range(len(message.clients))[::-1], message.clients, strict=True
+            ):
+                if not left:
+                    self._following.token = message.resume_token
                 yield client
 
     def _stream(

@@ -105,7 +105,11 @@ def test_who_needs_help_and_who_is_ready_for_more_is_listed(troubled: Commands) 
     troubled.track("renewed", "--stage", "upsell_candidate", client_id="up-1", days=1)
     risky = troubled.people("high-risk").splitlines()
     assert risky[1].split()[:3] == ["high", "Northwind", "Traders"]
-    assert "Nobody is at risk." in troubled.people("high-risk", "--min-level", "critical")
+    nobody = troubled.people("high-risk", "--min-level", "critical")
+    assert nobody == "Nobody is at this level."
+    assert troubled.people("high-risk", "--owner", "olga") == (
+        "Nobody of that owner is at this level."
+    )
     (row,) = troubled.json("upsell")["clients"]
     assert row["client_id"] == "up-1"
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from services.cli.journey import client_upload
 from tests.commanding import Commands
 
 CSV = """id,company,mail,score,rep,labels,tz,plan
@@ -97,6 +103,29 @@ def test_an_import_stops_where_nobody_answers_and_goes_on_there(
     assert journey.json("clients", "import", str(file))["created"] == 2
 
 
+def test_an_interrupted_import_goes_on_and_forgets_no_refusal(
+    journey: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, rejected = tmp_path / "clients.csv", tmp_path / "rejected.jsonl"
+    file.write_text("id,score\nbad,high\n" + "".join(f"c-{n},1\n" for n in range(300)))
+    command = ("clients", "import", str(file), "--rejected", str(rejected))
+    read = client_upload._kept
+
+    async def read_until_somebody_types_ctrl_c(asked: Any, client_id: str) -> Any:
+        if client_id == "c-290":
+            signal.raise_signal(signal.SIGINT)
+        return await read(asked, client_id)
+
+    with monkeypatch.context() as typed:
+        typed.setattr(client_upload, "_kept", read_until_somebody_types_ctrl_c)
+        stopped = journey.json(*command, code=130)
+    assert (stopped["rows"], stopped["created"], stopped["refused"]) == (256, 255, 1)
+    resumed = journey(*command)
+    assert resumed.exit_code == 1, "a row is not stored"
+    assert "0 refused + 256 settled before, 1 of them refused" in resumed.output
+    assert [json.loads(line)["row"] for line in rejected.read_text().splitlines()] == [1]
+
+
 def test_clients_are_listed_shown_and_deleted(journey: Commands) -> None:
     journey.client("b", owner="olga", tags=["vip"])
     journey.client("a", name="[red]Odd[/]\x1b[2J")
@@ -112,3 +141,34 @@ def test_clients_are_listed_shown_and_deleted(journey: Commands) -> None:
         journey.people("clients", "delete", "b", "--yes") == "Deleted with 0 events of its journey."
     )
     assert "NOT_FOUND" in journey.refusal("clients", "show", "b")
+
+
+def test_what_is_no_text_is_refused_in_words(journey: Commands) -> None:
+    half = os.fsdecode(b"\xff")
+    commands = [("show", half), ("clients", "list", "--tag", half), ("watch", "--client", half),
+                ("track", "c", half), ("settings", "set", f"cooldown_days={half}"),
+                ("high-risk", "--owner", half), ("track", "c", "x", "--metadata", f"a={half}"),
+                ("outcome", "c", "email_outreach", "accepted", "--note", half)]  # fmt: skip
+    for command in commands:
+        assert "is no text in UTF-8" in journey.refusal(*command)
+    track = ("track", "c", "call", "--metadata")
+    assert "holds half of a character" in journey.refusal(*track, 'a:="\\ud800"')
+    assert "is no JSON" in journey.refusal(*track, "a:=[")
+    for deep in ("[" * 3000, "[" * 200 + "]" * 200):
+        assert "is too deep" in journey.refusal(*track, f"a:={deep}")
+    assert "a is given twice" in journey.refusal(*track, "a=1", "--metadata", "a:=2")
+
+
+def test_an_odd_row_is_refused_alone(journey: Commands) -> None:
+    rows = [
+        '{"client_id": "a\\ud800"}',
+        '{"client_id": true}',
+        "[" * 3000,
+        '{"client_id": "b", "tags": "' + "[" * 3000 + '"}',
+        '{"client_id": "c", "\\ud800": 1}',
+    ]
+    command = ("clients", "import", "-", "--format", "jsonl")
+    told = journey.json(*command, given="\n".join(rows), code=1)
+    assert (told["created"], told["refused"]) == (1, 4)
+    assert [one["row"] for one in told["listed"]] == [1, 2, 3, 4]
+    assert told["left_out"] == ["\N{REPLACEMENT CHARACTER}"]

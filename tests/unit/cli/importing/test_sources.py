@@ -91,3 +91,26 @@ def test_an_unknown_kind_and_a_missing_file_are_told(tmp_path: Path) -> None:
         open_source(tmp_path / "a.xlsx", None)
     with pytest.raises(FileUnreadable, match="No such file"):
         open_source(tmp_path / "a.csv", None)
+
+
+def test_two_columns_of_one_name_are_refused_and_nameless_ones_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("user,score, user ,score,,\n1,2,3,4,5,6\n")
+    with pytest.raises(FileUnreadable, match="more than one column called user, score: rename"):
+        rows(open_source(file, None))
+    file.write_text("user,,\nmia,,\n")
+    assert rows(open_source(file, None))[0].values["user"] == "mia"
+
+
+def test_a_file_in_latin_1_is_told_what_it_should_be(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes("user\nJosé\n".encode("latin-1"))
+    with pytest.raises(FileUnreadable, match=r"is not in UTF-8 .* iconv -f LATIN1 -t UTF-8"):
+        rows(open_source(file, None))
+
+
+def test_brackets_without_end_are_one_bad_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text("[" * 3000 + '\n{"user": "mia"}\n')
+    bad, good = open_source(file, None).rows()
+    assert (type(bad), good.number) == (BadRow, 2)

@@ -91,7 +91,7 @@ def imported(file: Path, client: Told, skip: int | None = None) -> tuple[Account
 def test_the_account_holds_every_row(file: Path) -> None:
     account, watcher = imported(file, Told(accepted, refused))
     assert account.as_json() | {"seconds": 0, "events_per_second": 0} == {
-        "rows": 7, "skipped": 0, "unreadable": 1,
+        "rows": 7, "skipped": 0, "refused_before": 0, "unreadable": 1,
         "sent": 6, "accepted": 4, "duplicate": 0, "conflict": 1, "rejected": 1,
         "complete": True, "seconds": 0, "events_per_second": 0,
     }  # fmt: skip
@@ -117,6 +117,26 @@ def test_what_was_stopped_goes_on_behind_what_is_settled(file: Path) -> None:
     assert again.skipped == 0
 
 
+def test_what_goes_on_remembers_what_was_refused_before(file: Path) -> None:
+    first, heard = imported(file, Told(refused, undelivered))
+    assert (first.settled, first.rows, first.all_refused) == (2, 2, 2)
+    assert len(heard.heard) == 2, "the row that is no time comes after what is settled"
+    resumed, heard = imported(file, Told())
+    assert (resumed.rows, resumed.refused_before, resumed.unreadable) == (7, 2, 1)
+    assert (len(heard.heard), resumed.all_stored) == (1, False)
+    anew, _ = imported(file, Told())
+    assert anew.refused_before == 0
+
+
+def test_rows_that_cannot_be_read_count_when_the_rows_before_them_are_settled(file: Path) -> None:
+    header, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([header, rows[0], "noon,mia", *rows[1:]]))
+    stopped, heard = imported(file, Told(undelivered))
+    assert (stopped.settled, stopped.rows, heard.heard) == (0, 0, [])
+    account, heard = imported(file, Told())
+    assert (account.rows, [one.row for one in heard.heard]) == (8, [2, 8])
+
+
 def test_another_file_of_that_name_begins_at_the_beginning(file: Path) -> None:
     imported(file, Told(accepted, undelivered))
     file.write_text(file.read_text() + "2026-01-01T00:00:09Z,milo\n")
@@ -133,7 +153,7 @@ def test_the_operator_decides_how_many_rows_are_skipped(file: Path) -> None:
 def test_a_broken_checkpoint_is_none(file: Path, tmp_path: Path) -> None:
     imported(file, Told(accepted, undelivered))
     (kept,) = (tmp_path / "state").rglob("*.json")
-    assert json.loads(kept.read_text()) == {"rows": 2}
+    assert json.loads(kept.read_text()) == {"rows": 2, "refused": 0}
     kept.write_text("?")
     assert imported(file, Told())[0].skipped == 0
 

@@ -107,7 +107,39 @@ def test_what_a_row_has_no_column_for_stays_as_it_was() -> None:
         "Northwind", "olga", "e", True,
     )  # fmt: skip
     assert says(name="Northwind").on(kept) == kept
-    emptied = says(name="", ai_score="", tags="", do_not_contact=None).on(kept)
-    assert emptied == Client(client_id="c", etag="e")
+    emptied = says(name="", ai_score="", tags="").on(kept)
+    assert emptied == Client(client_id="c", etag="e", do_not_contact=True)
     assert kept.name == "Northwind", "what is kept is not touched"
     assert says(ai_score=0).on(None).HasField("ai_score")
+
+
+@pytest.mark.parametrize("empty", ["", " ", None])
+def test_an_empty_do_not_contact_takes_nothing_back(empty: str | None) -> None:
+    kept = Client(client_id="c", do_not_contact=True)
+    assert says(do_not_contact=empty).on(kept) == kept
+    assert not says(do_not_contact="no").on(kept).do_not_contact
+    assert not says(do_not_contact=False).on(kept).do_not_contact
+
+
+def test_a_score_of_minus_nothing_is_0_and_changes_nothing() -> None:
+    kept = Client(client_id="c", ai_score=0)
+    for cell in ("-0", -0.0, "0.00", 0):
+        assert says(ai_score=cell).on(kept).SerializeToString() == kept.SerializeToString()
+
+
+@pytest.mark.parametrize("column", ["id", "company", "labels", "tz", "score", "dnc"])
+def test_half_of_a_character_is_the_error_of_its_row(column: str) -> None:
+    told = why(**{"id": "c", column: "a\ud800"})
+    assert told.endswith(f" (column {column}): 'a\\ud800' holds half of a character")
+    assert told.encode()
+
+
+def test_brackets_without_end_are_the_error_of_their_row() -> None:
+    assert why(id="c", labels="[" * 3000) == (
+        f"tags (column labels): '{'[' * 60}…' is no list in JSON"
+    )
+
+
+def test_a_truth_is_no_text() -> None:
+    assert why(id=True) == "client_id (column id): is no text"
+    assert why(id="c", name=False) == "name: is no text"

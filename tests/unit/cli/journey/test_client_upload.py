@@ -147,3 +147,30 @@ async def test_what_one_row_says_wrong_does_not_stop_the_others(file: Path) -> N
     assert (refused.row, refused.message) == (8, "name: is bad")
     assert (work.account.refused, work.account.all_stored) == (1, False)
     assert work.account.counts["created"] == 599
+
+
+async def test_what_goes_on_remembers_what_was_refused_before(file: Path) -> None:
+    refused, away = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE
+    told = Told(**{"c-7": [refused], "c-290": [refused], "c-300": [away]})
+    first = an_import(file)
+    heard = (await run(first, told)).heard
+    account = first.account
+    assert (account.rows, account.settled, account.refused, len(heard)) == (256, 256, 1, 1)
+    told.failures["c-290"] = [refused]
+    second = an_import(file)
+    heard = (await run(second, told)).heard
+    account = second.account
+    assert (account.rows, account.refused_before, account.refused) == (600, 1, 1)
+    assert ([one.client_id for one in heard], account.all_stored) == (["c-290"], False)
+    anew = an_import(file)
+    await run(anew, told)
+    assert (anew.account.refused_before, anew.account.all_stored) == (0, True)
+
+
+async def test_refusals_are_told_in_the_order_of_the_rows(tmp_path: Path) -> None:
+    file, bad = tmp_path / "clients.csv", grpc.StatusCode.INVALID_ARGUMENT
+    file.write_text("id,score\na,1\nb,high\nc,1\n,1\n")
+    told = Told(c=[grpc.StatusCode.ABORTED, bad], a=[bad])
+    work = an_import(file)
+    heard = (await run(work, told)).heard
+    assert [one.row for one in heard] == [one.row for one in work.account.listed] == [1, 2, 3, 4]

@@ -87,6 +87,12 @@ def test_lists_caps_and_hours_can_be_emptied() -> None:
     ]  # fmt: skip
 
 
+def test_quiet_hours_may_end_at_midnight_by_either_name() -> None:
+    for midnight in ("24:00", "00:00", "0:00"):
+        hours = changed([f"quiet_hours=22:00-{midnight}"], CURRENT).quiet_hours
+        assert (hours.from_minute, hours.to_minute) == (22 * 60, 0)
+
+
 def test_a_text_may_hold_what_separates() -> None:
     wish = changed(["actions.offer_credit_pack.reason=a=b, c"], CURRENT)
     assert wish.actions[0].reason == "a=b, c"
@@ -102,6 +108,11 @@ def test_a_text_may_hold_what_separates() -> None:
         ("learning.enabled=perhaps", "it takes true or false"),
         ("risks.late_invoices.action=call", "'call' is none of email_outreach"),
         ("quiet_hours=22-7", "22:00-07:00"),
+        ("quiet_hours=22:99-07:00", "minutes to 59"),
+        ("quiet_hours=22:00-07:60", "minutes to 59"),
+        ("quiet_hours=24:00-07:00", "from 00:00 to 24:00"),
+        ("quiet_hours=22:00-24:01", "from 00:00 to 24:00"),
+        ("quiet_hours=00:00-24:00", "begins when it ends"),
         ("caps=pigeon:1/2", "'pigeon' is none of email, voice"),
         ("cooldown_days", "it takes a whole number"),
     ],

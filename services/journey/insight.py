@@ -14,11 +14,17 @@ from footfall.insights.v1 import signals_pb2 as pb
 from services.journey.journeys.rules.vocabulary import Signals
 from services.journey.parts import Insight
 from services.journey.signals import wire
-from services.journey.signals.errors import InsightFails, InsightRefuses
+from services.journey.signals.errors import InsightAway, InsightFails, InsightLate, InsightRefuses
 from services.journey.signals.rules.sweeps import Fleet
 
 _SERVICE = "/footfall.insights.v1.InsightService"
-_REFUSALS = {StatusCode.INVALID_ARGUMENT, StatusCode.NOT_FOUND, StatusCode.RESOURCE_EXHAUSTED}
+_FAILURES: dict[StatusCode, type[Exception]] = {
+    StatusCode.INVALID_ARGUMENT: InsightRefuses,
+    StatusCode.NOT_FOUND: InsightRefuses,
+    StatusCode.RESOURCE_EXHAUSTED: InsightRefuses,
+    StatusCode.DEADLINE_EXCEEDED: InsightLate,
+    StatusCode.UNAVAILABLE: InsightAway,
+}
 
 
 class Asking:
@@ -61,6 +67,5 @@ async def _answer(call: Any) -> bytes:
     try:
         raw: bytes = await call
     except aio.AioRpcError as error:
-        kind = InsightRefuses if error.code() in _REFUSALS else InsightFails
-        raise kind(error.code().name) from None
+        raise _FAILURES.get(error.code(), InsightFails)(error.code().name) from None
     return raw

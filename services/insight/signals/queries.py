@@ -1,7 +1,7 @@
 """The SQL of signals: one statement for a client or for a page of them, in one round trip.
 
 `here` names the organisation's date; days are whole, and the running one counts as far as it has
-come. The quartile of the fleet costs more than all else, and is asked for now and then only.
+come. The quartile of the fleet costs more than all else, and is asked for by itself, now and then.
 """
 
 from __future__ import annotations
@@ -97,20 +97,14 @@ here AS MATERIALIZED (
 """
 
 
-def _select_signals(quartile: str) -> str:
-    return f"""
+_SELECT_SIGNALS = f"""
 WITH {_HERE} SELECT use.recent, use.previous, use.feature_uses, ({_FEATURES}), ({_LAST}),
-  coalesce(({_LAG}), 0), {quartile}, revenue.currencies, revenue.months, revenue.years,
+  coalesce(({_LAG}), 0), NULL::float8, revenue.currencies, revenue.months, revenue.years,
   ({_INSIGHTS})
 FROM here CROSS JOIN LATERAL ({_USE}) AS use CROSS JOIN LATERAL ({_REVENUE}) AS revenue
 """  # noqa: S608
 
-
-# Two statements, not a condition inside of one: Postgres would plan that anew for every call, since
-# with the condition known the plan looks cheaper.
-_NO_QUARTILE = "NULL::float8"
-_SELECT_SIGNALS = _select_signals(_NO_QUARTILE)
-_SELECT_SIGNALS_AND_QUARTILE = _select_signals(f"({_QUARTILE})")
+_SELECT_QUARTILE = f"WITH {_HERE} SELECT ({_QUARTILE}) FROM here"  # noqa: S608
 
 
 def _clients(named: str) -> str:
@@ -135,14 +129,11 @@ WHERE org_id = %(org)s::uuid AND subject_kind = {_CLIENT} AND subject_id = page.
 """  # noqa: S608
 
 
-def _select_page(*, quartile: bool, named: bool) -> str:
-    p25 = f"({_QUARTILE})" if quartile else _NO_QUARTILE
+def _select_page(*, named: bool) -> str:
     clients = _clients("AND client_id = ANY(%(named)s::text[])" if named else "")
     return f"""
-WITH {_HERE}, fleet AS MATERIALIZED (
-  SELECT {p25} AS p25, coalesce(({_LAG}), 0) AS lag FROM here
-)
-SELECT fleet.p25, fleet.lag, page.client_id, page.recent, page.previous, page.uses, page.last_at,
+WITH {_HERE}, fleet AS MATERIALIZED (SELECT coalesce(({_LAG}), 0) AS lag)
+SELECT fleet.lag, page.client_id, page.recent, page.previous, page.uses, page.last_at,
   ({_TYPES})
 FROM fleet CROSS JOIN here LEFT JOIN LATERAL ({clients}) AS page ON true
 ORDER BY page.client_id
@@ -150,20 +141,24 @@ ORDER BY page.client_id
 
 
 async def select_signals(
-    database: Database, tenant: Tenant, client_id: str, as_of: datetime, *, quartile: bool
+    database: Database, tenant: Tenant, client_id: str, as_of: datetime
 ) -> Signals:
-    """The signals of a client, with the organisation's quartile when it is asked for."""
+    """The signals of a client, without what holds for all of the organisation."""
     parameters = {"org": tenant.org_id, "client": client_id, "as_of": as_of}
-    query = _SELECT_SIGNALS_AND_QUARTILE if quartile else _SELECT_SIGNALS
-    (row,) = await database.in_one_round_trip([Statement(tenant, query, parameters)])
+    (row,) = await database.in_one_round_trip([Statement(tenant, _SELECT_SIGNALS, parameters)])
     assert row is not None
     return Signals._make((*row[:7], _revenue(row), row[10] or ()))
 
 
-async def select_page(
-    database: Database, tenant: Tenant, which: Which, *, limit: int, quartile: bool
-) -> Page:
-    """Clients with an event of late; with the quartile when it is asked for."""
+async def select_quartile(database: Database, tenant: Tenant, as_of: datetime) -> float | None:
+    """The lowest quarter of the organisation's clients uses features less often than this."""
+    parameters = {"org": tenant.org_id, "as_of": as_of}
+    (row,) = await database.in_one_round_trip([Statement(tenant, _SELECT_QUARTILE, parameters)])
+    return None if row is None else row[0]
+
+
+async def select_page(database: Database, tenant: Tenant, which: Which, *, limit: int) -> Page:
+    """Clients with an event of late, without what holds for all of the organisation."""
     parameters = {
         "org": tenant.org_id,
         "as_of": which.as_of,
@@ -171,13 +166,13 @@ async def select_page(
         "named": which.named,
         "limit": limit,
     }
-    query = _select_page(quartile=quartile, named=bool(which.named))
+    query = _select_page(named=bool(which.named))
     async with database.raw_transaction(tenant) as raw:
         # Not prepared: the plan depends on how many rows are wanted.
         cursor = await raw.execute(query, parameters, prepare=False, binary=True)
         rows = await cursor.fetchall()
-    clients = [Summary._make((*row[2:7], row[7] or ())) for row in rows if row[2] is not None]
-    return Page(rows[0][0], rows[0][1], clients)
+    clients = [Summary._make((*row[1:6], row[6] or ())) for row in rows if row[1] is not None]
+    return Page(None, rows[0][0], clients)
 
 
 def _revenue(row: Row) -> list[Revenue]:

@@ -19,7 +19,8 @@ FLEET_CLIENTS = 20
 MAX_INSIGHTS = 50
 
 REMEMBERED_SECONDS = 60.0
-_ASKING_SECONDS = 5.0
+_RENEWED_SECONDS = 50.0
+"""After so long it is asked for again, which takes a while; nobody waits for it meanwhile."""
 _MAX_REMEMBERED = 10_000
 _SAME_DAY_SECONDS = 900
 """Time zones differ by whole quarters of an hour: within one quarter there is no midnight."""
@@ -91,10 +92,17 @@ def quartile_key(org_id: UUID, as_of: datetime) -> QuartileKey:
     return org_id, int(as_of.timestamp()) // _SAME_DAY_SECONDS
 
 
-@dataclass(slots=True)
-class _Remembered:
-    quartile: float | None
-    until: float
+def before(key: QuartileKey) -> QuartileKey:
+    """The same organisation a quarter of an hour ago."""
+    return key[0], key[1] - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quartile:
+    """What it was at a time; None where there are too few clients."""
+
+    value: float | None
+    at: float
 
 
 class Quartiles:
@@ -105,26 +113,21 @@ class Quartiles:
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[QuartileKey, _Remembered] = OrderedDict()
+        self._known: OrderedDict[QuartileKey, Quartile] = OrderedDict()
 
     def due(self, key: QuartileKey, now: float) -> bool:
-        """Whether it has to be asked for; when it is old, one asks and the others do with it."""
+        """Whether it has to be asked for: it is unknown, or soon too old."""
         known = self._known.get(key)
-        if known is None:
-            return True
-        if now < known.until:
-            return False
-        known.until = now + _ASKING_SECONDS
-        return True
+        return known is None or now >= known.at + _RENEWED_SECONDS
 
-    def get(self, key: QuartileKey) -> float | None:
-        """What is remembered."""
+    def get(self, key: QuartileKey, now: float) -> Quartile | None:
+        """What is remembered and not too old."""
         known = self._known.get(key)
-        return known.quartile if known else None
+        return known if known and now < known.at + REMEMBERED_SECONDS else None
 
-    def put(self, key: QuartileKey, quartile: float | None, now: float) -> None:
-        """Remember it; beyond ten thousand the longest known is forgotten."""
-        self._known[key] = _Remembered(quartile, now + REMEMBERED_SECONDS)
+    def put(self, key: QuartileKey, value: float | None, at: float) -> None:
+        """Remember what it was; beyond ten thousand the longest known is forgotten."""
+        self._known[key] = Quartile(value, at)
         self._known.move_to_end(key)
         if len(self._known) > _MAX_REMEMBERED:
             self._known.popitem(last=False)

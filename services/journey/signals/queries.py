@@ -33,15 +33,14 @@ SELECT position, org_id, client_ids FROM app.journey_changes
 WHERE position > %s AND position < app.log_horizon() ORDER BY position LIMIT %s
 """
 
-# Of several who find an organisation due one gets it: the others have seen an older sign of life.
+# A sign of life. Of several who find an organisation due one gets it, for the others have seen an
+# older one; and whoever has it goes on while nobody else has given one since.
 _INSERT_TRY = """
 INSERT INTO app.signal_sweeps AS s (org_id, tried_at, clients, failures)
 VALUES (%(org)s::uuid, %(now)s::timestamptz, 0, 0)
 ON CONFLICT (org_id) DO UPDATE SET tried_at = EXCLUDED.tried_at
 WHERE s.tried_at = %(seen)s::timestamptz RETURNING org_id
 """
-
-_UPDATE_TRY = "UPDATE app.signal_sweeps SET tried_at = %s::timestamptz WHERE org_id = %s"
 
 _UPDATE_SWEPT = """
 UPDATE app.signal_sweeps SET tried_at = %(now)s::timestamptz, swept_at = %(now)s::timestamptz,
@@ -121,15 +120,12 @@ async def select_changed(raw: RawConnection, after: int, limit: int) -> list[Cha
     return [Changed(*row) for row in rows]
 
 
-async def insert_try(raw: RawConnection, one: Standing, now: datetime) -> bool:
-    """Begin a try; False when somebody else has begun one."""
-    values = {"org": one.org_id, "now": now, "seen": one.tried_at}
+async def insert_try(
+    raw: RawConnection, org_id: UUID, seen: datetime | None, now: datetime
+) -> bool:
+    """Begin a try or go on with it; False when somebody else has been at it since `seen`."""
+    values = {"org": org_id, "now": now, "seen": seen}
     return await (await raw.execute(_INSERT_TRY, values)).fetchone() is not None
-
-
-async def update_try(raw: RawConnection, org_id: UUID, now: datetime) -> None:
-    """A sign of life of whoever tries."""
-    await raw.execute(_UPDATE_TRY, (now, org_id))
 
 
 async def update_swept(raw: RawConnection, org_id: UUID, now: datetime, clients: int) -> None:

@@ -12,9 +12,9 @@ from datetime import datetime
 from services.journey.insight import Asking
 from services.journey.journeys.rules.vocabulary import Signals
 from services.journey.parts import Parts
-from services.journey.signals.errors import InsightFails, InsightRefuses
+from services.journey.signals.errors import InsightAway, InsightFails, InsightLate, InsightRefuses
 from services.journey.signals.rules.answers import Answers, Key, waiting_seconds
-from services.journey.signals.rules.breaker import Breaker, Ticket, Turn
+from services.journey.signals.rules.breaker import Breakers, End, Tickets, Turn
 from services.journey.signals.usecases.numbers import Questions
 from shared.identity.identity import Identity
 from shared.rpc.call import current_call
@@ -23,12 +23,12 @@ _LOG = logging.getLogger("footfall.signals")
 
 
 class Signalling:
-    """Asks within the budget and behind a breaker; one for the process, whose callers share it."""
+    """Asks within the budget and behind breakers; one for the process, whose callers share it."""
 
     def __init__(self, parts: Parts) -> None:
         self._insight = Asking(parts.insight)
         self._budget = parts.insight_budget_seconds
-        self._breaker = Breaker()
+        self._breakers = Breakers()
         self._answers = Answers()
         self._asked: dict[Key, asyncio.Task[Signals | None]] = {}
         self._numbers = Questions(parts.registry)
@@ -51,41 +51,56 @@ class Signalling:
         return asked.result() if done and not asked.cancelled() else None
 
     def _begin(self, key: Key, act: str, now: datetime) -> asyncio.Task[Signals | None] | None:
-        ticket = self._breaker.admit(time.monotonic())
-        if ticket is None:
+        tickets = self._breakers.admit(key[0], time.monotonic())
+        if tickets is None:
             self._numbers.asked.labels("spared").inc()
             return None
         context = copy_context()
         if (call := current_call.get()) is not None:  # its ids go along, its deadline does not
             context.run(current_call.set, replace(call, deadline=None))
-        asked = asyncio.create_task(self._ask(ticket, key, act, now), context=context)
+        asked = asyncio.create_task(self._ask(tickets, key, act, now), context=context)
         self._asked[key] = asked
         asked.add_done_callback(lambda _: self._asked.pop(key))
         return asked
 
-    async def _ask(self, ticket: Ticket, key: Key, act: str, now: datetime) -> Signals | None:
-        signals, trouble = None, "stopped"
+    async def _ask(self, tickets: Tickets, key: Key, act: str, now: datetime) -> Signals | None:
+        signals, end, trouble = None, End.LATE, "stopped"
         try:
             signals = await self._insight.about_one(*key, act=act, now=now, seconds=self._budget)
-            trouble = ""
+            end = End.WELL
         except InsightRefuses:
-            trouble = ""
+            end = End.WELL
         except InsightFails as error:
-            trouble = str(error)
+            end, trouble = _end_of(error), str(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer does without
-            trouble = type(error).__name__
+            end, trouble = End.WRONG, type(error).__name__
         finally:
-            turn = self._breaker.record(ticket, time.monotonic(), ok=not trouble)
-            self._tell(turn, trouble)
+            self._record(tickets, end, trouble)
         if signals is not None:
             self._answers.put(key, signals, time.monotonic())
         return signals
 
-    def _tell(self, turn: Turn | None, trouble: str) -> None:
-        self._numbers.asked.labels("failed" if trouble else "answered").inc()
-        self._numbers.away.set(not self._breaker.closed)
-        if turn is Turn.OPENED:
-            because = {"because": trouble}
-            _LOG.warning("insight fails: answers do without its signals", extra=because)
-        elif turn is Turn.CLOSED:
-            _LOG.info("insight answers again")
+    def _record(self, tickets: Tickets, end: End, trouble: str) -> None:
+        now = time.monotonic()
+        turns = self._breakers.record(tickets, now, end)
+        self._numbers.asked.labels("answered" if end is End.WELL else "failed").inc()
+        self._numbers.away.set(self._breakers.away(now))
+        _tell(turns.shared, {"because": trouble})
+        _tell(turns.own, {"because": trouble, "org": str(tickets.org_id)})
+
+
+def _end_of(error: InsightFails) -> End:
+    match error:
+        case InsightAway():
+            return End.AWAY
+        case InsightLate():
+            return End.LATE
+        case _:
+            return End.WRONG
+
+
+def _tell(turn: Turn | None, because: dict[str, str]) -> None:
+    if turn is Turn.OPENED:
+        _LOG.warning("insight fails: answers do without its signals", extra=because)
+    elif turn is Turn.CLOSED:
+        _LOG.info("insight answers again")

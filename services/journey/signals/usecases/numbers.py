@@ -17,7 +17,7 @@ class Questions:
         )
         self.away = Gauge(
             "footfall_journey_insight_away",
-            "1 while insight fails and is not asked, but for a try now and then.",
+            "1 while insight fails, or fails an organisation, and is asked now and then only.",
             registry=registry,
         )
 

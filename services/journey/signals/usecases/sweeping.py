@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import nsmallest
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
@@ -23,14 +24,73 @@ from shared.working import Step
 
 _LOG = logging.getLogger("footfall.signals")
 _LOOK_EVERY_SECONDS = 1.0
-_REFUSALS_BORNE = 10
-_LOGGED = 50
+_REFUSALS_BORNE = 5
+_LOGGED = 1_000
 """Transactions of the log that are looked at in one go."""
+_SWEPT_AT_ONCE = 8
+"""Organisations; few enough that each gives signs of life while it waits for its turn."""
+_ROUNDS = 20
+"""In one go; then a worker looks whether it should end."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far it got with an organisation."""
+
+    after: str = ""
+    refusals: int = 0
+    """In a row."""
+    not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class _Sweep(_Place):
+    """A sweep in hand."""
+
+    tried_at: datetime | None = None
+    """The last sign of life; ours, once it has begun."""
+    clients: int = 0
+
+
+@dataclass(slots=True)
+class _New(_Place):
+    """Clients that may be new."""
+
+    named: set[str] = field(default_factory=set)
+    all: bool = False
+    """There were too many to name: all who lack signals are looked for, in order."""
+    again: bool = False
+    """Too many to name have come since that began."""
+
+    def note(self, client_ids: Iterable[str]) -> None:
+        """These, too."""
+        self.named.update(client_ids)
+        if len(self.named) > PAGE:
+            self.named.clear()
+            self.again = True
+
+    def start(self) -> None:
+        """Before a turn."""
+        if self.again and not self.all:
+            self.all, self.again, self.after = True, False, ""
+
+    def end(self, names: Iterable[str], known: Sequence[Known]) -> None:
+        """After a turn: these were looked for by name, those were found."""
+        self.named.difference_update(names)
+        if self.all:
+            self.all = len(known) == PAGE
+            self.after = known[-1].client_id if known else ""
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody is left."""
+        return not (self.named or self.all or self.again)
 
 
 class Sweeps:
     """Keeps signals fresh. Any number may: an organisation that one has begun the others leave.
 
+    Organisations take turns, a page of clients each: none waits until a large one is done.
     While insight is away signals stay what they are and get older; it is told once, and asked again
     after pauses that grow.
     """
@@ -57,8 +117,8 @@ class Sweeps:
         self._not_before = 0.0
         self._seen: int | None = None
         """The last position of the log of changes that was looked at."""
-        self._new: dict[UUID, set[str] | None] = {}
-        """Clients that may be new, by organisation; None where there are too many to name."""
+        self._new: dict[UUID, _New] = {}
+        self._swept: dict[UUID, _Sweep] = {}
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -69,57 +129,105 @@ class Sweeps:
         """Ask about all clients of those who are due."""
         async with self._across.across_tenants() as raw:
             standings = await queries.select_sweeps(raw)
-        for one in due(standings, self._clock.now(), self._every_seconds):
-            if self._may(one.org_id):
-                await self._turns.take(one.org_id, self._sweep(one))
-        return _LOOK_EVERY_SECONDS
+        waiting = iter(due(standings, self._clock.now(), self._every_seconds))
+        for _ in range(_ROUNDS):
+            self._begin(waiting)
+            ready = [org_id for org_id, one in self._swept.items() if self._may(org_id, one)]
+            for org_id in ready:
+                await self._sweep_turn(org_id, self._swept[org_id])
+            if not ready:
+                return _LOOK_EVERY_SECONDS
+        return 0.0
 
     async def catch_up(self) -> float:
         """Ask about clients that were made since the last look."""
-        more = await self._find()
-        for org_id, named in list(self._new.items()):
-            if self._may(org_id):
-                await self._turns.take(org_id, self._catch_up(org_id, named))
-        return 0.0 if more else _LOOK_EVERY_SECONDS
+        for _ in range(_ROUNDS):
+            more = await self._find()
+            ready = [org_id for org_id, one in self._new.items() if self._may(org_id, one)]
+            for org_id in ready:
+                await self._catch_up_turn(org_id, self._new[org_id])
+            if not ready and not more:
+                return _LOOK_EVERY_SECONDS
+        return 0.0
 
-    async def _sweep(self, one: Standing) -> None:
-        org_id, clients = one.org_id, 0
+    def _begin(self, waiting: Iterator[Standing]) -> None:
+        while len(self._swept) < _SWEPT_AT_ONCE and (one := next(waiting, None)) is not None:
+            if one.org_id not in self._swept and self._turns.may(one.org_id):
+                self._swept[one.org_id] = _Sweep(tried_at=one.tried_at)
+
+    async def _sweep_turn(self, org_id: UUID, one: _Sweep) -> None:
+        if self._may(org_id, one) and not await self._turns.take(org_id, self._sweep(org_id, one)):
+            del self._swept[org_id]
+
+    async def _sweep(self, org_id: UUID, one: _Sweep) -> bool:
+        """A page of its clients; whether there is more to do."""
+        now = self._clock.now()
         async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-            if not await queries.insert_try(raw, one, self._clock.now()):
-                return
+            if not await queries.insert_try(raw, org_id, one.tried_at, now):
+                return False
+            known = await queries.select_page(raw, org_id, one.after, PAGE, lacking=False)
+        one.tried_at = now
         try:
-            async for known in self._pages(org_id, lacking=False):
-                await self._fetch(org_id, known)
-                clients += len(known)
-        except (InsightFails, InsightRefuses) as error:
+            await self._fetch(org_id, known, one)
+        except InsightRefuses:
+            if one.refusals < _REFUSALS_BORNE:
+                return True
+            return await self._end_sweep(org_id, one, failed=True)
+        except InsightFails as error:
             self._failed(error)
-            self._numbers.sweeps.labels("failed").inc()
-            async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-                await queries.update_failed(raw, org_id, self._clock.now())
-            return
-        self._numbers.sweeps.labels("done").inc()
-        async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-            await queries.update_swept(raw, org_id, self._clock.now(), clients)
+            return await self._end_sweep(org_id, one, failed=True)
+        one.clients += len(known)
+        if len(known) == PAGE:
+            one.after = known[-1].client_id
+            return True
+        return await self._end_sweep(org_id, one, failed=False)
 
-    async def _catch_up(self, org_id: UUID, named: set[str] | None) -> None:
+    async def _end_sweep(self, org_id: UUID, one: _Sweep, *, failed: bool) -> bool:
+        """Nothing more to do for now."""
+        self._numbers.sweeps.labels("failed" if failed else "done").inc()
+        async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
+            if failed:
+                await queries.update_failed(raw, org_id, self._clock.now())
+            else:
+                await queries.update_swept(raw, org_id, self._clock.now(), one.clients)
+        return False
+
+    async def _catch_up_turn(self, org_id: UUID, one: _New) -> None:
+        if self._may(org_id, one):
+            await self._turns.take(org_id, self._catch_up(org_id, one))
+            if one.done:
+                del self._new[org_id]
+
+    async def _catch_up(self, org_id: UUID, one: _New) -> None:
+        """A page of its new clients."""
+        one.start()
+        names = [] if one.all else nsmallest(PAGE, one.named)
+        async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
+            if one.all:
+                known = await queries.select_page(raw, org_id, one.after, PAGE, lacking=True)
+            else:
+                known = await queries.select_lacking(raw, org_id, names)
         try:
-            async for known in self._lacking(org_id, named):
-                await self._fetch(org_id, known)
-        except (InsightFails, InsightRefuses) as error:
+            await self._fetch(org_id, known, one)
+        except InsightFails as error:
             self._failed(error)
             self._new[org_id] = self._new.pop(org_id)  # the others first
+        except InsightRefuses:
+            pass
         else:
-            del self._new[org_id]
+            one.end(names, known)
 
-    async def _fetch(self, org_id: UUID, known: Sequence[Known]) -> None:
-        for tried in count(1):
-            try:
-                await self._fetching.fetch(org_id, known)
-                break
-            except InsightRefuses:  # the organisation may call it so often only
-                if tried == _REFUSALS_BORNE:
-                    raise
-                await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    async def _fetch(self, org_id: UUID, known: Sequence[Known], place: _Place) -> None:
+        """Ask about them; a refusal, for it may ask so often only, postpones it and nobody else."""
+        if not known:
+            return
+        try:
+            await self._fetching.fetch(org_id, known)
+        except InsightRefuses:
+            place.refusals += 1
+            place.not_before = self._clock.monotonic() + pause_seconds(place.refusals)
+            raise
+        place.refusals = 0
         self._succeeded()
         self._numbers.clients.inc(len(known))
 
@@ -129,43 +237,17 @@ class Sweeps:
             if self._seen is None:
                 self._seen = await queries.select_end(raw)
                 swept = [one for one in await queries.select_sweeps(raw) if one.swept_at]
-                self._new = {one.org_id: None for one in swept}  # the others are due as a whole
-                return False
+                self._new = {one.org_id: _New(again=True) for one in swept}
+                return False  # the others are due as a whole
             changed = await queries.select_changed(raw, self._seen, _LOGGED)
         for one in changed:
-            named = self._new.setdefault(one.org_id, set())
-            if named is not None:
-                named.update(one.client_ids)
-                if len(named) > PAGE:
-                    self._new[one.org_id] = None
+            self._new.setdefault(one.org_id, _New()).note(one.client_ids)
             self._seen = one.position
         return len(changed) == _LOGGED
 
-    async def _lacking(self, org_id: UUID, named: set[str] | None) -> AsyncIterator[list[Known]]:
-        if named is None:
-            async for known in self._pages(org_id, lacking=True):
-                yield known
-            return
-        async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-            known = await queries.select_lacking(raw, org_id, sorted(named))
-        if known:
-            yield known
-
-    async def _pages(self, org_id: UUID, *, lacking: bool) -> AsyncIterator[list[Known]]:
-        """Clients of an organisation; a page at a time is held, and each is a sign of life."""
-        after = ""
-        while True:
-            async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-                known = await queries.select_page(raw, org_id, after, PAGE, lacking=lacking)
-                if not lacking:
-                    await queries.update_try(raw, org_id, self._clock.now())
-            if not known:
-                return
-            yield known
-            after = known[-1].client_id
-
-    def _may(self, org_id: UUID) -> bool:
-        return self._clock.monotonic() >= self._not_before and self._turns.may(org_id)
+    def _may(self, org_id: UUID, place: _Place) -> bool:
+        now = self._clock.monotonic()
+        return now >= max(self._not_before, place.not_before) and self._turns.may(org_id)
 
     def _failed(self, error: Exception) -> None:
         if not self._failures:

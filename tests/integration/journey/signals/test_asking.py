@@ -199,3 +199,28 @@ async def test_a_refusal_says_nothing_of_other_clients(
     assert len(insight.asked) == 30
     insight.answer = truly
     assert (await ask(signalling)).feature_uses == 1
+
+
+async def test_nonsense_about_one_organisation_takes_nothing_from_the_others(
+    signalling: Signalling, insight: FakeInsight
+) -> None:
+    insight.answer = GARBAGE[0]
+    began = time.monotonic()
+    for number in range(6):
+        assert await ask(signalling, f"client-{number}") is None
+    assert len(insight.asked) == 5 or time.monotonic() - began > 2  # then one tries
+    insight.answer = truly
+    stranger = Identity(uuid4(), "backend", Role.SERVICE)
+    answer = await signalling.ask(stranger, "one", datetime.now(UTC))
+    assert answer is not None
+
+
+async def test_that_insight_is_not_there_counts_for_all(
+    signalling: Signalling, insight: FakeInsight
+) -> None:
+    insight.answer = busily
+    began = time.monotonic()
+    for _ in range(6):
+        stranger = Identity(uuid4(), "backend", Role.SERVICE)
+        assert await signalling.ask(stranger, "one", datetime.now(UTC)) is None
+    assert len(insight.asked) == 5 or time.monotonic() - began > 2  # then one tries

@@ -25,10 +25,17 @@ from tests.integration.journey.conftest import HeldClock
 from tests.journeying import Journey, Traveller
 from tests.organisations import Organisation
 from tests.postgres import MigratedDatabase
-from tests.signalling import kept, make_known, sweeps
+from tests.signalling import kept, make_known, sweeps, until
 
 EVERY_SECONDS = 900
+_VISIBLE = "SELECT coalesce(max(position), 0) < app.log_horizon() FROM app.journey_changes"
 CLIENTS = [f"client-{number:02}" for number in range(23)]
+
+
+def make_new(traveller: Traveller, organisation: Organisation, *client_ids: str) -> None:
+    """Tell journey of clients, and wait until readers of the log see them."""
+    make_known(traveller, *client_ids)
+    until(lambda: organisation.database.execute(_VISIBLE) == [(True,)])
 
 
 @pytest.fixture
@@ -119,7 +126,7 @@ async def test_new_clients_are_asked_about_and_nobody_else(
     swept = make()
     await swept.sweep()
     await swept.catch_up()  # from here on
-    make_known(caller, "two", "three")
+    make_new(caller, organisation, "two", "three")
     await swept.catch_up()
     assert insight.asked == ["one", "three", "two"]
     await swept.catch_up()
@@ -138,7 +145,7 @@ async def test_so_many_new_ones_that_they_are_not_named(
     swept = make()
     await swept.sweep()
     await swept.catch_up()
-    make_known(caller, *CLIENTS)
+    make_new(caller, organisation, *CLIENTS)
     await swept.catch_up()
     assert insight.asked == ["one", *CLIENTS]
     assert insight.named_at_once == [1, 10, 10, 3]
@@ -184,6 +191,81 @@ async def test_one_organisation_that_fails_stops_no_other(
     clock.passes(seconds=60)
     await swept.sweep()
     assert [set(kept(one)) for one in orgs] == [{name} for name in names]
+
+
+@pytest.mark.usefixtures("_small_pages")
+async def test_a_new_client_does_not_wait_for_a_neighbours_import(
+    make: Callable[[], Sweeps],
+    insight: FakeInsight,
+    caller: Traveller,
+    neighbour: Traveller,
+    organisation: Organisation,
+) -> None:
+    swept = make()
+    await swept.catch_up()  # from here on
+    make_new(caller, organisation, *CLIENTS)
+
+    def answer(first: str, _: Any) -> bytes:
+        if first == CLIENTS[0]:
+            make_new(neighbour, organisation, "theirs")
+        return insight.true_list(*insight.asked[-insight.named_at_once[-1] :])
+
+    insight.answer = answer
+    await swept.catch_up()
+    assert insight.asked == [*CLIENTS[:20], "theirs", *CLIENTS[20:]]
+
+
+@pytest.mark.usefixtures("_small_pages")
+async def test_a_small_organisation_is_swept_beside_a_large_one(
+    make: Callable[[], Sweeps],
+    insight: FakeInsight,
+    *,
+    caller: Traveller,
+    neighbour: Traveller,
+    other_organisation: Organisation,
+    clock: HeldClock,
+) -> None:
+    make_known(caller, *CLIENTS)
+    make_known(neighbour, "theirs")
+    other_organisation.database.execute(  # the other has waited longer
+        "INSERT INTO app.signal_sweeps (org_id, tried_at, clients, failures) VALUES (%s, %s, 0, 0)",
+        other_organisation.org_id,
+        clock.now(),
+    )
+    clock.passes(seconds=60)
+    await make().sweep()
+    assert insight.asked == [*CLIENTS[:10], "theirs", *CLIENTS[10:]]
+    assert sweeps(other_organisation)[1:] == (1, 0)
+
+
+async def test_a_refusal_postpones_that_organisation_and_no_other(
+    make: Callable[[], Sweeps],
+    insight: FakeInsight,
+    *,
+    caller: Traveller,
+    neighbour: Traveller,
+    organisation: Organisation,
+    other_organisation: Organisation,
+    clock: HeldClock,
+) -> None:
+    def answer(client_id: str, context: grpc.ServicerContext) -> bytes:
+        if client_id == "ours":
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "")
+        return insight.true_list(client_id)
+
+    insight.answer = answer
+    swept = make()
+    await swept.catch_up()
+    make_new(caller, organisation, "ours")
+    make_new(neighbour, other_organisation, "theirs")
+    for _ in range(2):
+        await swept.catch_up()
+    assert insight.asked == ["ours", "theirs"]
+    assert (set(kept(organisation)), set(kept(other_organisation))) == (set(), {"theirs"})
+    insight.answer = truly
+    clock.passes(seconds=2)
+    await swept.catch_up()
+    assert set(kept(organisation)) == {"ours"}
 
 
 async def test_a_client_deleted_while_insight_answers_is_not_written_again(

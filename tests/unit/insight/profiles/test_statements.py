@@ -13,7 +13,7 @@ from services.insight.signals import queries as signals
         profiles._SELECT_TALLY,
         profiles._SELECT_PAGE,
         signals._SELECT_SIGNALS,
-        signals._SELECT_SIGNALS_AND_QUARTILE,
+        signals._SELECT_QUARTILE,
     ],
 )
 def test_psycopg_remembers_how_to_send_it(statement: str) -> None:

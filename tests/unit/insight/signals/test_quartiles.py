@@ -5,25 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from services.insight.signals.rules import Quartiles, quartile_key
+from services.insight.signals.rules import Quartile, Quartiles, before, quartile_key
 
 ORG = uuid4()
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = quartile_key(ORG, NOON)
 
 
-def test_it_is_asked_for_once_a_minute_by_one() -> None:
+def test_it_is_at_most_a_minute_old_and_asked_for_before() -> None:
     quartiles = Quartiles()
     assert quartiles.due(KEY, 0)
+    assert quartiles.get(KEY, 0) is None
     quartiles.put(KEY, 7.5, 0)
-    assert not quartiles.due(KEY, 59.9)
-    assert quartiles.get(KEY) == 7.5
-    assert quartiles.due(KEY, 60)
-    assert not quartiles.due(KEY, 60.1)  # somebody asks already
-    assert quartiles.due(KEY, 65.1)  # who has not come back
-    quartiles.put(KEY, None, 66)
-    assert not quartiles.due(KEY, 125)
-    assert quartiles.get(KEY) is None
+    assert not quartiles.due(KEY, 49.9)
+    assert quartiles.due(KEY, 50)
+    assert quartiles.get(KEY, 59.9) == Quartile(7.5, 0)
+    assert quartiles.get(KEY, 60) is None
+    quartiles.put(KEY, None, 61)
+    assert not quartiles.due(KEY, 110)
+    assert quartiles.get(KEY, 110) == Quartile(None, 61)
+
+
+def test_a_quarter_of_an_hour_before() -> None:
+    assert before(KEY) == quartile_key(ORG, NOON - timedelta(minutes=15))
 
 
 def test_organisations_and_days_have_their_own() -> None:

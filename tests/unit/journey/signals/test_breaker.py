@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.journey.signals.rules.breaker import Breaker, Patience, Turn
+from services.journey.signals.rules.breaker import Breaker, Breakers, End, Patience, Turn, Turns
 
 PATIENCE = Patience(in_a_row=3, looked_at=8, share=0.5, window_seconds=30, pause_seconds=2)
 
@@ -87,6 +91,83 @@ class TestProbing:
         for ticket in early[2:]:
             assert breaker.record(ticket or 0, 3, ok=False) is None
         assert breaker.closed
+
+
+ORGS = [UUID(int=number) for number in range(4)]
+NOTHING = Turns(None, None)
+
+
+def end(breakers: Breakers, org_id: UUID, how: End, now: float = 0.0) -> Turns:
+    """A call that is made and ends at once."""
+    tickets = breakers.admit(org_id, now)
+    assert tickets is not None
+    return breakers.record(tickets, now, how)
+
+
+class TestOneForEachOrganisation:
+    @pytest.mark.parametrize("how", [End.LATE, End.WRONG])
+    def test_what_is_late_or_wrong_counts_for_its_organisation_only(self, how: End) -> None:
+        breakers = Breakers(PATIENCE)
+        turns = [end(breakers, ORGS[0], how) for _ in range(3)]
+        assert turns == [NOTHING, NOTHING, Turns(None, Turn.OPENED)]
+        assert breakers.admit(ORGS[0], 1.9) is None
+        assert breakers.away(0)
+        assert end(breakers, ORGS[1], End.WELL) == NOTHING
+        assert end(breakers, ORGS[0], End.WELL, 2.0) == Turns(None, Turn.CLOSED)
+        assert not breakers.away(2.0)
+
+    def test_that_nobody_is_there_counts_for_all(self) -> None:
+        breakers = Breakers(PATIENCE)
+        turns = [end(breakers, org_id, End.AWAY) for org_id in ORGS[:3]]
+        assert turns == [NOTHING, NOTHING, Turns(Turn.OPENED, None)]
+        assert [breakers.admit(org_id, 1.9) for org_id in ORGS] == [None] * 4
+        assert end(breakers, ORGS[3], End.WELL, 2.0) == Turns(Turn.CLOSED, None)
+        assert all(breakers.admit(org_id, 2.0) for org_id in ORGS)
+
+    def test_a_late_answer_does_not_say_that_somebody_is_there(self) -> None:
+        breakers = Breakers(PATIENCE)
+        for org_id in ORGS[:2]:
+            end(breakers, org_id, End.AWAY)
+        assert end(breakers, ORGS[3], End.LATE) == NOTHING
+        assert end(breakers, ORGS[2], End.AWAY) == Turns(Turn.OPENED, None)
+        assert end(breakers, ORGS[3], End.LATE, 2.0) == NOTHING
+        assert breakers.admit(ORGS[2], 3.9) is None
+
+    def test_who_is_kept_away_by_one_breaker_is_no_probe_of_the_other(self) -> None:
+        breakers = Breakers(PATIENCE)
+        for _ in range(3):
+            end(breakers, ORGS[0], End.WRONG, 1.0)
+        for org_id in ORGS[1:]:
+            end(breakers, org_id, End.AWAY)
+        assert breakers.admit(ORGS[0], 2.0) is None  # its own pause lasts
+        assert end(breakers, ORGS[1], End.WELL, 2.0) == Turns(Turn.CLOSED, None)
+        assert end(breakers, ORGS[0], End.WELL, 3.0) == Turns(None, Turn.CLOSED)
+
+    def test_an_organisation_that_asks_no_more_is_not_told_of_for_ever(self) -> None:
+        breakers = Breakers(PATIENCE)
+        for _ in range(3):
+            end(breakers, ORGS[0], End.LATE)
+        assert breakers.away(29.9)
+        assert not breakers.away(30)
+
+    def test_of_too_many_the_one_unused_for_longest_is_forgotten(self) -> None:
+        breakers = Breakers(PATIENCE, most=2)
+        for org_id in ORGS[:2]:
+            for _ in range(3):
+                end(breakers, org_id, End.LATE)
+        end(breakers, ORGS[2], End.WELL)
+        assert breakers.admit(ORGS[1], 1.0) is None
+        assert end(breakers, ORGS[0], End.WELL, 1.0) == NOTHING
+
+    @given(st.lists(st.tuples(st.sampled_from(ORGS[1:]), st.sampled_from([*End][:3]))))
+    def test_no_answers_to_others_keep_an_organisation_from_asking(
+        self, ends: list[tuple[UUID, End]]
+    ) -> None:
+        breakers = Breakers(PATIENCE)
+        for org_id, how in ends:
+            if tickets := breakers.admit(org_id, 0.0):
+                breakers.record(tickets, 0.0, how)
+            assert breakers.admit(ORGS[0], 0.0) is not None
 
 
 class Laws(RuleBasedStateMachine):

@@ -111,7 +111,7 @@ def pictures(followed: Followed) -> Iterable[RenderableType]:
     """Who is at risk, the journey of the worst, what to do, and what changes the answer."""
     worst = followed.worst
     yield Text("\nWho needs help", "italic")
-    yield views.standings(followed.high_risk, "Nobody is at risk.")
+    yield views.standings(followed.high_risk, "Nobody is at this level.")
     yield Text("\nThe worst: its journey, and what its score is made of", "italic")
     yield views.journey(followed.journey, worst.client_id, worst.name)
     yield Text("\nWhat to do for it, and why", "italic")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +39,9 @@ VALUES (%s::uuid, %s, %s, %s, %s, %s, %s)
 """
 
 _UPDATE_ADOPTED = """
-UPDATE app.clients SET adopted = true WHERE org_id = %s AND client_id = ANY(%s::text[])
+UPDATE app.clients AS c SET adopted = true
+FROM unnest(%s::text[], %s::timestamptz[]) AS n (client_id, created_at)
+WHERE c.org_id = %s AND c.client_id = n.client_id AND c.created_at = n.created_at
 """
 
 _DELETE = (
@@ -87,9 +90,12 @@ async def update_client(raw: RawConnection, org_id: UUID, client: Client) -> Non
     await raw.execute(_UPDATE, (*client.profile, client.revision, client.updated_at, *place))
 
 
-async def update_adopted(raw: RawConnection, org_id: UUID, client_ids: Sequence[str]) -> None:
-    """What was ingested of these clients before they were known is in their journeys."""
-    await raw.execute(_UPDATE_ADOPTED, (org_id, list(client_ids)))
+async def update_adopted(raw: RawConnection, org_id: UUID, clients: Mapping[str, datetime]) -> None:
+    """What was ingested of these clients before they were known is in their journeys.
+
+    They come with when they were made known: one that was deleted and made again is another.
+    """
+    await raw.execute(_UPDATE_ADOPTED, (list(clients), list(clients.values()), org_id))
 
 
 async def insert_version(raw: RawConnection, org_id: UUID, client: Client) -> None:

@@ -6,14 +6,14 @@ for one organisation each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from services.journey.journeys.rules.moments import from_micros, to_micros
-from services.journey.journeys.rules.vocabulary import Happening, Stage
+from services.journey.journeys.rules.vocabulary import Happening, Micros, Stage
 from services.journey.refreshing import rules
 from services.journey.refreshing.rules import Target
 from shared import ids
@@ -40,7 +40,8 @@ ORDER BY next_check_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 _SELECT_UNSETTLED = """
-SELECT o.org_id, coalesce(v.version, 0), n.day IS NOT NULL
+SELECT o.org_id, coalesce(v.version, 0), coalesce(v.version, 0) > coalesce(c.settings_version, 0),
+  n.day IS NOT NULL
 FROM app.organisations o
 LEFT JOIN LATERAL (
   SELECT s.version FROM app.journey_settings s WHERE s.org_id = o.org_id
@@ -95,16 +96,26 @@ VALUES (%s::uuid, %s::bigint, 0)
 ON CONFLICT (org_id) DO UPDATE SET position = greatest(c.position, EXCLUDED.position)
 """
 
+_INSERT_CURSOR = """
+INSERT INTO app.journey_cursors (org_id, position, settings_version) VALUES (%s::uuid, 0, 0)
+ON CONFLICT (org_id) DO NOTHING
+"""
+
 _LOCK_CURSOR = """
 SELECT position FROM app.journey_cursors WHERE org_id = %s FOR UPDATE SKIP LOCKED
 """
 
 _SELECT_END = f"SELECT coalesce(max(position), 0) FROM app.event_log WHERE position < {_HORIZON}"  # noqa: S608
 
+# One row of each organisation by the key of the log, however long that is and whatever it is of.
+# By pairs, for else the index by position alone would do, which has those of all organisations.
 _SELECT_BEHIND = f"""
-SELECT l.org_id FROM app.event_log l LEFT JOIN app.journey_cursors c ON c.org_id = l.org_id
-WHERE l.position > coalesce(c.position, 0) AND l.position < {_HORIZON} AND l.{_RELEVANT}
-GROUP BY l.org_id
+SELECT o.org_id FROM app.organisations o LEFT JOIN app.journey_cursors c ON c.org_id = o.org_id
+CROSS JOIN LATERAL (
+  SELECT FROM app.event_log l
+  WHERE l.org_id = o.org_id AND (l.org_id, l.position) > (o.org_id, coalesce(c.position, 0))
+    AND (l.org_id, l.position) < (o.org_id, {_HORIZON})
+  ORDER BY l.position LIMIT 1) AS next
 """  # noqa: S608
 
 _SELECT_LOGGED = f"""
@@ -146,7 +157,8 @@ WHERE EXISTS (SELECT FROM app.clients c WHERE c.org_id = o.org_id AND NOT c.adop
 """
 
 _SELECT_UNADOPTED = """
-SELECT client_id FROM app.clients WHERE org_id = %s AND NOT adopted ORDER BY client_id LIMIT %s
+SELECT client_id, created_at FROM app.clients
+WHERE org_id = %s AND NOT adopted ORDER BY client_id LIMIT %s
 """
 
 _SELECT_EVENTS_OF = f"""
@@ -154,15 +166,17 @@ SELECT e.* FROM unnest(%(clients)s::text[]) AS k (client_id)
 CROSS JOIN LATERAL (
   SELECT {_EVENT} FROM app.events e
   WHERE e.org_id = %(org)s AND e.client_id = k.client_id AND e.type_id IN ({_TYPES})
-    AND (e.client_id, e.occurred_at, e.event_id)
-      > (%(client)s::text, %(at)s::timestamptz, %(event)s::uuid)
+    AND (e.occurred_at, e.event_id) > (%(at)s::timestamptz, %(event)s::uuid)
   ORDER BY e.occurred_at, e.event_id LIMIT %(limit)s
 ) AS e
-ORDER BY e.client_id, e.occurred_at, e.event_id LIMIT %(limit)s
+ORDER BY e.client_id, e.occurred_at, e.event_id
 """  # noqa: S608
 
 Told = tuple[str, Happening]
 """An ingested event as one of a journey, and whose."""
+
+Place = tuple[Micros, UUID]
+"""Of an ingested event among those of its client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +194,8 @@ class Unsettled:
 
     org_id: UUID
     settings_version: int
+    has_new_settings: bool
+    """Not all are known to be restated with them."""
     has_norms: bool
     """Those of today are made."""
 
@@ -282,17 +298,19 @@ async def delete_norms(raw: RawConnection, org_id: UUID, before: date) -> None:
 
 
 async def upsert_target(raw: RawConnection, org_id: UUID, target: Target) -> None:
-    """All clients were restated with these settings and norms."""
+    """All clients were restated with these settings and norms; without a day, with the former."""
     parameters = (org_id, target.settings_version, target.norms_day)
     await raw.execute(_UPSERT_TARGET, parameters)
 
 
+async def insert_cursor(raw: RawConnection, org_id: UUID) -> None:
+    """Nothing is followed yet, unless something is."""
+    await raw.execute(_INSERT_CURSOR, (org_id,))
+
+
 async def lock_cursor(raw: RawConnection, org_id: UUID) -> int | None:
-    """How far the log is followed; None while another worker has it in hand."""
+    """How far the log is followed; None while another has it in hand, and where there is none."""
     row = await (await raw.execute(_LOCK_CURSOR, (org_id,))).fetchone()
-    if row is None:
-        await upsert_position(raw, org_id, 0)
-        row = await (await raw.execute(_LOCK_CURSOR, (org_id,))).fetchone()
     return None if row is None else int(row[0])
 
 
@@ -309,7 +327,7 @@ async def select_end(raw: RawConnection) -> int:
 
 
 async def select_behind(raw: RawConnection) -> list[UUID]:
-    """Who has something that matters after its cursor."""
+    """Who has something after its cursor, whether it matters or not."""
     return [row[0] async for row in await raw.execute(_SELECT_BEHIND)]
 
 
@@ -342,23 +360,20 @@ async def select_unadopted_organisations(raw: RawConnection) -> list[UUID]:
     return [row[0] async for row in await raw.execute(_SELECT_UNADOPTED_ORGANISATIONS)]
 
 
-async def select_unadopted(raw: RawConnection, org_id: UUID, limit: int) -> list[str]:
-    """Clients of whose past nobody has looked for."""
-    return [row[0] async for row in await raw.execute(_SELECT_UNADOPTED, (org_id, limit))]
+async def select_unadopted(raw: RawConnection, org_id: UUID, limit: int) -> dict[str, datetime]:
+    """Clients of whose past nobody has looked for, by id, and when each was made known."""
+    return {row[0]: row[1] async for row in await raw.execute(_SELECT_UNADOPTED, (org_id, limit))}
 
 
 async def select_told_of(
-    raw: RawConnection, org_id: UUID, client_ids: Sequence[str], *, after: Told | None, limit: int
+    raw: RawConnection, org_id: UUID, client_ids: Iterable[str], *, after: Place, limit: int
 ) -> list[Told]:
-    """Ingested events that name these clients, by client and time, after one of them."""
-    client_id, at, event_id = "", from_micros(0), UUID(int=0)
-    if after is not None:
-        client_id, at, event_id = after[0], from_micros(after[1].occurred_at), after[1].event_id
+    """Ingested events that name these clients, by client and time; so many of each."""
+    at, event_id = after
     parameters = {
         "org": org_id,
-        "clients": list(client_ids[client_ids.index(client_id) :] if client_id else client_ids),
-        "client": client_id,
-        "at": at,
+        "clients": list(client_ids),
+        "at": from_micros(at),
         "event": event_id,
         "limit": limit,
     }

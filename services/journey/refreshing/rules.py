@@ -65,7 +65,8 @@ class Target:
     """What all clients of an organisation are to be restated with."""
 
     settings_version: int
-    norms_day: date
+    norms_day: date | None
+    """None while those of today are not made: with what there is."""
 
 
 @dataclass(slots=True)

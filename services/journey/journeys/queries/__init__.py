@@ -15,7 +15,6 @@ from services.journey.journeys.queries.states import (
     insert_state,
     lock_states,
     select_kept,
-    select_standings,
     update_contacts,
     upsert_states,
 )
@@ -45,7 +44,6 @@ __all__ = [
     "select_last_visits",
     "select_latest_visits",
     "select_past",
-    "select_standings",
     "select_stored",
     "select_times",
     "select_unusual",

@@ -125,14 +125,6 @@ async def select_kept(
     return {row[0]: _kept(row) for row in await cursor.fetchall()}
 
 
-async def select_standings(
-    raw: RawConnection, org_id: UUID, client_ids: Iterable[str], now: Micros
-) -> dict[str, Standing]:
-    """All that is known of these clients; facts hold until `pending_at`, if there is one."""
-    kept = await select_kept(raw, org_id, client_ids, now)
-    return {client_id: one.standing for client_id, one in kept.items()}
-
-
 async def upsert_states(
     raw: RawConnection,
     org_id: UUID,

@@ -6,6 +6,8 @@ into its journey, whoever dies, and once, for its id is known there.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -95,12 +97,12 @@ class Follower:
         self._seen = seen
 
     async def _follow(self, org_id: UUID, floor: int) -> _Piece | None:
-        async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-            position = await queries.lock_cursor(raw, org_id)
+        rows, events = (self._turns.share(org_id, whole) for whole in (_LOG_ROWS, _EVENTS))
+        async with self._cursor(org_id) as (raw, position):
             if position is None:
                 return None  # another worker has it in hand, which may die: look again
             after = max(position, floor)
-            batch = await queries.select_log(raw, org_id, after, rows=_LOG_ROWS, events=_EVENTS)
+            batch = await queries.select_log(raw, org_id, after, rows=rows, events=events)
             stored = 0
             if batch is not None:
                 stored = await self._store(raw, org_id, batch)
@@ -124,8 +126,27 @@ class Follower:
     async def _keep(self) -> None:
         """Move the cursors over what does not matter."""
         for org_id, position in list(self._passed.items()):
-            if org_id not in self._behind:
-                async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-                    await queries.upsert_position(raw, org_id, position)
-            del self._passed[org_id]
+            if org_id in self._behind:
+                del self._passed[org_id]
+            elif self._turns.may(org_id):
+                await self._turns.take(org_id, self._pass(org_id, position))
         self._keep_at = self._clock.monotonic() + _KEEP_EVERY_SECONDS
+
+    async def _pass(self, org_id: UUID, position: int) -> None:
+        async with self._cursor(org_id) as (raw, known):
+            if known is None:
+                return  # another worker is further anyway, or will be passed the next time
+            await queries.upsert_position(raw, org_id, position)
+        del self._passed[org_id]
+
+    @asynccontextmanager
+    async def _cursor(self, org_id: UUID) -> AsyncIterator[tuple[RawConnection, int | None]]:
+        """A transaction with the cursor locked, and where it stands; None where another has it.
+
+        It is made in a transaction of its own: for one that is not committed others would wait.
+        """
+        tenant = Tenant(org_id, WORKER)
+        async with self._database.raw_transaction(tenant) as raw:
+            await queries.insert_cursor(raw, org_id)
+        async with self._database.raw_transaction(tenant) as raw:
+            yield raw, await queries.lock_cursor(raw, org_id)

@@ -55,7 +55,8 @@ class Passing:
     async def _restate(self, org_id: UUID) -> int:
         now = self._clock.now()
         async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
-            due = await queries.lock_due(raw, org_id, now, _CLIENTS)
+            limit = self._turns.share(org_id, _CLIENTS)
+            due = await queries.lock_due(raw, org_id, now, limit)
             if due:
                 settings = await read_settings(raw, org_id)
                 await restate_held(raw, org_id, due, to_micros(now), settings)

@@ -44,6 +44,7 @@ class Settling:
         self._across = across
         self._clock = clock
         self._turns = Turns("settling", clock)
+        self._making = Turns("norms", clock)
         self._walks: dict[UUID, Walk] = {}
 
     async def settle(self) -> Settled:
@@ -51,6 +52,8 @@ class Settling:
         today = self._clock.now().astimezone(UTC).date()
         async with self._across.across_tenants() as raw:
             unsettled = await queries.select_unsettled(raw, today)
+        for org_id in self._walks.keys() - {one.org_id for one in unsettled}:
+            del self._walks[org_id]
         steps = [
             await self._turns.take(one.org_id, self._step(one, today))
             for one in unsettled
@@ -62,10 +65,14 @@ class Settling:
 
     async def _step(self, one: Unsettled, today: date) -> Settled:
         if not one.has_norms:
-            await self._make_norms(one.org_id, today)
-            return Settled(0, going_on=True)  # they may be those of before
+            if self._making.may(one.org_id) and await self._making.take(
+                one.org_id, self._make_norms(one.org_id, today)
+            ):
+                return Settled(0, going_on=True)  # they may be those of before
+            if not one.has_new_settings:
+                return Settled(0, going_on=False)
         now = to_micros(self._clock.now())
-        target = Target(one.settings_version, today)
+        target = Target(one.settings_version, today if one.has_norms else None)
         walk = self._walks.get(one.org_id)
         if walk is None or walk.target != target:
             walk = self._walks[one.org_id] = Walk(target, now)
@@ -74,7 +81,10 @@ class Settling:
         return await self._walk(one.org_id, walk)
 
     async def _walk(self, org_id: UUID, walk: Walk) -> Settled:
-        """Restate who is stale among the next clients."""
+        """Restate who is stale among the next clients.
+
+        The target is written apart: whoever follows the log locks the cursor before the clients.
+        """
         now = self._clock.now()
         async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
             if not await queries.lock_walk(raw, org_id):
@@ -85,24 +95,31 @@ class Settling:
                 walk.target.settings_version,
                 from_micros(walk.known_at),
                 after=walk.after,
-                limit=_CLIENTS,
+                limit=self._turns.share(org_id, _CLIENTS),
             )
             if window.stale:
                 settings = await read_settings(raw, org_id)
                 await restate(raw, org_id, window.stale, to_micros(now), settings)
-            if not window.full and walk.counts:
-                await queries.upsert_target(raw, org_id, walk.target)
+        if not window.full and walk.counts:
+            await self._keep(org_id, walk.target)
         walk.after, walk.at_its_end = window.last, not window.full
         return Settled(len(window.stale), window.full)
 
-    async def _make_norms(self, org_id: UUID, day: date) -> None:
+    async def _keep(self, org_id: UUID, target: Target) -> None:
+        async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
+            await queries.upsert_target(raw, org_id, target)
+
+    async def _make_norms(self, org_id: UUID, day: date) -> bool:
+        """Done, by whomever."""
         until = datetime.combine(day, time(), UTC)
         async with self._database.raw_transaction(Tenant(org_id, WORKER)) as raw:
             before = await queries.select_norms_before(raw, org_id, day)
             made, p75 = await queries.insert_norms(raw, org_id, day, until)
             await queries.delete_norms(raw, org_id, day - _NORMS_KEPT)
-            if made and await _nothing_new(raw, org_id, before, p75):
-                await queries.upsert_target(raw, org_id, Target(0, day))
+            nothing_new = made and await _nothing_new(raw, org_id, before, p75)
+        if nothing_new:
+            await self._keep(org_id, Target(0, day))
+        return True
 
 
 async def _nothing_new(

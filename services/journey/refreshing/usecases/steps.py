@@ -58,5 +58,5 @@ class Refreshing:
     async def adopt(self) -> float:
         """Look for what was ingested of clients before they were made known."""
         adopted = await self._adoption.adopt()
-        self._numbers.adopted.inc(adopted)
-        return 0.0 if adopted else _LOOK_EVERY_SECONDS
+        self._numbers.adopted.inc(adopted.clients)
+        return 0.0 if adopted.going_on else _LOOK_EVERY_SECONDS

@@ -76,9 +76,10 @@ async def follow(follower: Follower) -> int:
 
 
 async def adopt(adoption: Adoption) -> int:
+    """Until nothing is left; of how many clients."""
     clients = 0
-    while adopted := await adoption.adopt():
-        clients += adopted
+    while (adopted := await adoption.adopt()).going_on:
+        clients += adopted.clients
     return clients
 
 
@@ -247,7 +248,7 @@ async def test_a_worker_that_dies_while_it_adopts_leaves_it_to_others(
         dying.setattr(adopting, "_EVENTS", 2)
         dying.setattr(adopting, "update_adopted", _die)
         with pytest.raises(asyncio.CancelledError):
-            await Adoption(worker, across, clock).adopt()
+            await adopt(Adoption(worker, across, clock))
     assert len(journey_of(caller, "mia").events) == 4
     both = [Adoption(worker, across, clock) for _ in range(2)]
     await asyncio.gather(*map(adopt, both))

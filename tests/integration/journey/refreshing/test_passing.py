@@ -7,6 +7,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from footfall.journey.v1 import clients_pb2, journey_pb2
@@ -244,6 +245,33 @@ async def test_who_has_many_clients_does_not_keep_others_waiting(
     clock.passes(days=31)
     assert (await time.restate_due()).clients == 4
     assert risks_listed(neighbour) == {"mia": [LOW_ENGAGEMENT]}
+
+
+async def test_a_piece_that_fails_is_halved_until_it_fits(
+    *,
+    caller: Traveller,
+    time: Passing,
+    clock: HeldClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pieces = []
+
+    async def within_its_time(*arguments: Any) -> int:
+        pieces.append(len(arguments[2]))
+        if pieces[-1] > 4:
+            raise psycopg.errors.QueryCanceled
+        return await restate_held(*arguments)
+
+    monkeypatch.setattr(passing, "_CLIENTS", 16)
+    monkeypatch.setattr(passing, "restate_held", within_its_time)
+    make(caller, *(names := [f"c{number:02}" for number in range(20)]))
+    clock.passes(days=31)
+    for _ in range(12):
+        await time.restate_due()
+        clock.passes(seconds=11)
+    assert pieces[:5] == [16, 8, 4, 8, 4]
+    assert await pass_by(time) == 0
+    assert risks_listed(caller) == {name: [LOW_ENGAGEMENT] for name in names}
 
 
 async def test_what_fails_for_one_organisation_stops_no_other(

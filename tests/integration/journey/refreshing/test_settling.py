@@ -6,11 +6,14 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from footfall.journey.v1 import settings_pb2
+from services.journey.journeys.queries import lock_states
+from services.journey.refreshing import queries
 from services.journey.refreshing.usecases import Settling, settling
-from shared.database import Database
+from shared.database import Database, Tenant
 from tests.integration.journey.conftest import HeldClock
 from tests.journeying import Traveller
 from tests.organisations import Organisation
@@ -93,6 +96,8 @@ async def test_new_settings_reach_everyone_in_batches_and_once(
     assert set(kept(organisation, "score, settings_version").values()) == {(57.0, version)}
     clock.passes(seconds=MINUTE)
     assert await settle(settler) == 0
+    await settle(settler)
+    assert not settler._walks, "it is done with"
     assert weigh(admin, lead=9) == version + 1
     assert await settle(settler) == 10
     assert set(kept(organisation, "score").values()) == {59.0}
@@ -157,6 +162,84 @@ async def test_workers_walk_at_once_without_harm(
     for _ in range(20):
         await asyncio.gather(*(one.settle() for one in workers))
     assert set(kept(organisation, "score").values()) == {57.0}
+
+
+async def test_norms_that_fail_hold_up_no_new_settings(
+    *,
+    caller: Traveller,
+    admin: Traveller,
+    settler: Settling,
+    clock: HeldClock,
+    organisation: Organisation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock.moment = noon(clock)
+    make(caller, "mia", "milo")
+    version = weigh(admin, lead=7)
+    with monkeypatch.context() as failing:
+        failing.setattr(queries, "insert_norms", cancelled)
+        assert await settle(settler) == 2
+        assert set(kept(organisation, "score, settings_version").values()) == {(57.0, version)}
+        clock.passes(seconds=MINUTE)
+        await settle(settler)
+        assert cursors(organisation) == [(version, None)]
+        assert weigh(admin, lead=9) == version + 1
+        assert await settle(settler) == 2
+    clock.passes(seconds=MINUTE)
+    await settle(settler)
+    await settle(settler)
+    assert len(norms(organisation)) == 1
+    clock.passes(seconds=MINUTE)
+    await settle(settler)
+    assert cursors(organisation) == [(version + 1, clock.now().date())]
+
+
+async def cancelled(*_: object) -> None:
+    raise psycopg.errors.QueryCanceled
+
+
+def cursors(organisation: Organisation) -> list[Any]:
+    return organisation.database.execute(
+        "SELECT settings_version, norms_day FROM app.journey_cursors WHERE org_id = %s",
+        organisation.org_id,
+    )
+
+
+async def test_who_settles_holds_no_clients_while_it_waits_for_who_follows(
+    *,
+    caller: Traveller,
+    admin: Traveller,
+    worker: Database,
+    settler: Settling,
+    clock: HeldClock,
+    organisation: Organisation,
+) -> None:
+    clock.moment = noon(clock)
+    make(caller, "mia")
+    version = weigh(admin, lead=7)
+    await settle(settler)
+    organisation.database.execute("UPDATE app.client_states SET settings_version = 0")
+    clock.passes(seconds=MINUTE)
+    tenant = Tenant(organisation.org_id, "service")
+    async with worker.raw_transaction(tenant) as raw:
+        await queries.insert_cursor(raw, organisation.org_id)
+    async with worker.raw_transaction(tenant) as following:
+        assert await queries.lock_cursor(following, organisation.org_id) is not None
+        settling_ = asyncio.create_task(settle(settler))
+        async with asyncio.timeout(30):
+            while await restated(organisation) != version:  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(0.02)
+        await lock_states(following, organisation.org_id, ["mia"])
+    await settling_
+    clock.passes(seconds=MINUTE)  # it may have waited for too long
+    await settle(settler)
+    assert cursors(organisation) == [(version, clock.now().date())]
+
+
+async def restated(organisation: Organisation) -> int:
+    found = await asyncio.to_thread(kept, organisation, "settings_version")
+    version: int = found["mia"]
+    return version
 
 
 def projects(caller: Traveller, *days: float) -> None:

@@ -54,13 +54,16 @@ class Replay:
         """Send everything. Raises CallRefused when something stays undelivered."""
         self.began = time.monotonic()
         queues: Mapping[str, Chunks] = {code: asyncio.Queue(_CHUNKS_WAITING) for code in cast}
+        refused: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for code, organisation in cast.items():
                     group.create_task(self._upload(organisation, queues[code]))
                 group.create_task(_read(departures, queues))
         except* CallRefused as refusals:
-            raise refusals.exceptions[0] from None
+            refused = refusals.exceptions[0]
+        if refused is not None:  # raised in there, Python before 3.11.4 would group it again
+            raise refused from None
         self.ended = time.monotonic()
 
     async def _upload(self, organisation: Organisation, chunks: Chunks) -> None:

@@ -205,12 +205,15 @@ class Import:
             async with free:
                 await self._keep(journey, sketch, portion)
 
+        first: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for sketch in portion.sketches.values():
                     group.create_task(settle(sketch))
         except* Stopped as stopped:
-            raise stopped.exceptions[0] from None
+            first = stopped.exceptions[0]
+        if first is not None:  # raised in there, Python before 3.11.4 would group it again
+            raise first from None
 
     def _count(self, portion: _Portion, watcher: Watcher) -> None:
         """What became of a portion, once all of it is settled; refusals in the order of rows."""

@@ -10,18 +10,13 @@ from uuid import UUID
 
 import orjson
 
+from services.journey.actions.rules.eligibility import REJECTIONS
 from services.journey.journeys.rules.moments import from_micros, to_micros
 from services.journey.journeys.rules.standing import CONTACTS_KEPT, Contact
 from services.journey.journeys.rules.vocabulary import Action, Channel, Outcome
 from services.journey.learning.rules.estimates import Weighed
 from services.journey.learning.rules.making import Made, Tally
-from services.journey.learning.rules.outcomes import (
-    REJECTIONS,
-    Change,
-    Counted,
-    Told,
-    rank_of,
-)
+from services.journey.learning.rules.outcomes import Change, Counted, Told, rank_of
 from services.journey.learning.rules.policy import Policy
 from services.journey.learning.rules.report import Clients, Numbers, Sum
 from services.journey.learning.rules.stored import from_beliefs, to_beliefs

@@ -24,6 +24,7 @@ from services.journey.journeys.rules.vocabulary import (
 )
 
 REJECTIONS = frozenset({Outcome.IGNORED, Outcome.FAILED})
+"""After one an action rests."""
 RESTING_AT_NIGHT = frozenset({Channel.EMAIL, Channel.VOICE})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,25 +87,33 @@ def withheld_from(action: Action, reach: Reach, now: Micros) -> Micros | None:
     return _next(now, hours, reach.zone, hours.from_minute, quiet=True)
 
 
+def rests_until(
+    action: Action, contacts: Sequence[Contact], days: int, at: Micros
+) -> Micros | None:
+    """Until when an action rests after its last rejection; None when it does not.
+
+    Contacts come the newest first.
+    """
+    for one in contacts:
+        if one.action == action and one.outcome in REJECTIONS:
+            until = one.at + days * DAY
+            return until if until > at else None
+    return None
+
+
 def _held(action: Action, reach: Reach, at: Micros) -> tuple[Reason, Micros] | None:
     """The first reason that is a matter of time, and when it ends."""
     contacts, settings = reach.contacts, reach.settings
-    if contacts and (until := _rest(action, contacts, settings.cooldown_days, at)) is not None:
+    if (
+        contacts
+        and (until := rests_until(action, contacts, settings.cooldown_days, at)) is not None
+    ):
         return Reason.COOLDOWN, until
     if settings.caps and (until := _capped(action, contacts, settings, at)) is not None:
         return Reason.CAP, until
     hours = settings.quiet_hours
     if _rests_at_night(action, reach) and _is_quiet(at, hours, reach.zone):
         return Reason.QUIET_HOURS, _next(at, hours, reach.zone, hours.to_minute, quiet=False)
-    return None
-
-
-def _rest(action: Action, contacts: Sequence[Contact], days: int, at: Micros) -> Micros | None:
-    """Until when it rests after its last rejection."""
-    for one in contacts:
-        if one.action == action and one.outcome in REJECTIONS:
-            until = one.at + days * DAY
-            return until if until > at else None
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -11,7 +11,6 @@ from uuid import UUID, uuid5
 
 from services.journey.actions.rules.decision import Decision
 from services.journey.journeys.rules.moments import from_micros
-from services.journey.journeys.rules.standing import Contact
 from services.journey.journeys.rules.vocabulary import (
     DAY,
     SECOND,
@@ -25,7 +24,6 @@ MAX_AGE_DAYS = 90
 """Of a decision, and of what was done."""
 NO_DECISION = 1
 """The arm of what nobody was asked about; those of decisions are in `Arm`."""
-REJECTIONS = frozenset({Outcome.IGNORED, Outcome.FAILED})
 
 _SKEW = 60 * SECOND
 """Clocks of callers differ from ours."""
@@ -120,19 +118,6 @@ def changes(before: Counted | None, after: Counted) -> list[Change]:
         if one is not None:
             sums[one.cell][one.outcome - 1] += sign
     return [Change(*cell, *added) for cell, added in sorted(sums.items()) if any(added)]
-
-
-def cooldown_until(
-    contacts: Sequence[Contact], action: Action, days: int, now: Micros
-) -> Micros | None:
-    """Until when the action rests after its last rejection; None when it does not."""
-    rejected = _rejected(contacts, action)
-    until = max((at + days * DAY for at in rejected), default=now)
-    return until if until > now else None
-
-
-def _rejected(contacts: Iterable[Contact], action: Action) -> Iterable[Micros]:
-    return (one.at for one in contacts if one.action == action and one.outcome in REJECTIONS)
 
 
 def _about_time(told: Told, now: Micros) -> Iterable[Violation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from services.journey.actions.rules.eligibility import rests_until
 from services.journey.catalogue.usecases import read_settings
 from services.journey.journeys.errors import ClientNotFound
 from services.journey.journeys.queries import lock_states, update_contacts
@@ -40,7 +41,7 @@ async def record_action_outcome(
     await update_contacts(raw, org_id, told.client_id, contacts)
     changes = outcomes.changes(before, kept.counted)
     await queries.upsert_tallies(raw, org_id, changes)
-    until = outcomes.cooldown_until(contacts, told.action, settings.cooldown_days, now)
+    until = rests_until(told.action, contacts, settings.cooldown_days, now)
     return Recorded(kept.outcome_id, until, before is not None)
 
 

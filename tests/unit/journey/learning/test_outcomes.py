@@ -7,7 +7,6 @@ import pytest
 
 from services.journey.actions.rules.decision import Arm, Decision, Recommended
 from services.journey.journeys.rules.moments import to_micros
-from services.journey.journeys.rules.standing import Contact
 from services.journey.journeys.rules.vocabulary import DAY, SECOND, Action, Micros, Outcome
 from services.journey.learning.rules.outcomes import (
     NO_DECISION,
@@ -16,7 +15,6 @@ from services.journey.learning.rules.outcomes import (
     Told,
     changes,
     check,
-    cooldown_until,
     counted,
     outcome_id,
     rank_of,
@@ -138,28 +136,3 @@ def test_cells_come_in_one_order_whichever_was_first() -> None:
     forth, back = changes(yesterday, today), changes(today, yesterday)
     assert [one.day for one in forth] == [one.day for one in back] == [yesterday.day, today.day]
     assert [one.accepted for one in forth] == [-1, 1]
-
-
-def contact(outcome: Outcome, days_ago: float, action: Action = EMAIL) -> Contact:
-    return Contact(action, outcome, NOW - int(days_ago * DAY))
-
-
-@pytest.mark.parametrize(
-    ("contacts", "days", "rests"),
-    [
-        ([], 14, None),
-        ([contact(Outcome.ACCEPTED, 0), contact(Outcome.SUCCEEDED, 1)], 14, None),
-        ([contact(Outcome.IGNORED, 0)], 14, 14),
-        ([contact(Outcome.FAILED, 4)], 14, 10),
-        ([contact(Outcome.FAILED, 14)], 14, None),
-        ([contact(Outcome.FAILED, 0)], 0, None),
-        ([contact(Outcome.FAILED, 0, MEETING)], 14, None),
-        ([contact(Outcome.ACCEPTED, 0), contact(Outcome.IGNORED, 3)], 14, 11),
-    ],
-    ids=["none", "taken", "ignored", "days ago", "over", "no rest", "another", "since then taken"],
-)
-def test_an_action_rests_after_a_rejection(
-    contacts: list[Contact], days: int, rests: int | None
-) -> None:
-    until = None if rests is None else NOW + rests * DAY
-    assert cooldown_until(contacts, EMAIL, days, NOW) == until

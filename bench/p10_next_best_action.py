@@ -24,7 +24,7 @@ from bench.ground import Base, Ground
 from bench.h2load import Fired
 from bench.pairs import compared, interleaved
 from bench.program import Program, started
-from bench.served_journey import PATH as SELECT_ONE
+from bench.select_one import PATH as SELECT_ONE
 from footfall.journey.v1 import actions_pb2 as pb
 
 PATH = "/footfall.journey.v1.JourneyService/GetNextBestAction"

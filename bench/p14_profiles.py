@@ -14,7 +14,7 @@ from bench.claim import Claim, Effort, Finding, WrongCount
 from bench.ground import Base
 from bench.pairs import interleaved
 from bench.program import Program, started
-from bench.served_insight import PATH as SELECT_ONE
+from bench.select_one import PATH as SELECT_ONE
 from footfall.insights.v1 import profile_requests_pb2, signals_pb2
 
 _IN_FLIGHT = 16

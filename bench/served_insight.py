@@ -1,71 +1,14 @@
-"""The insight service as it is wired, with an RPC that no contract has: SELECT 1.
-
-`/footfall.bench.v1.AskBenchService/SelectOne` takes the message of GetBehaviourProfile through the
-whole chain of the same server, asks the database for 1 by the same door, in one round trip with the
-tenant's identity, and answers with nothing.
-"""
+"""The insight service with an RPC more: SELECT 1 in the message of GetBehaviourProfile."""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
-from typing import TYPE_CHECKING
 
-from google.protobuf import descriptor_pb2, descriptor_pool
-
-from footfall.insights.v1 import profile_requests_pb2 as pb
-from footfall.options.v1 import options_pb2
+from bench import select_one
+from footfall.insights.v1 import insight_service_pb2
 from services.insight import __main__ as insight
-from shared import program
-from shared.database import Database, Statement
-from shared.identity.identity import Role
-from shared.rpc.methods import Area
-from shared.rpc.server import Service, serve
-
-if TYPE_CHECKING:
-    from shared.rpc.call import Call
-    from shared.settings import Settings
-
-PATH = "/footfall.bench.v1.AskBenchService/SelectOne"
-
-
-class SelectsOne:
-    """Answers nothing, having asked the database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def SelectOne(
-        self, _: pb.GetBehaviourProfileRequest, call: Call
-    ) -> pb.GetBehaviourProfileResponse:
-        await self._database.in_one_round_trip([Statement(call.identity.tenant, "SELECT 1", ())])
-        return pb.GetBehaviourProfileResponse()
-
-
-def _area(database: Database) -> Area:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="footfall/bench/v1/ask.proto", package="footfall.bench.v1", syntax="proto3"
-    )
-    file.dependency.append(pb.DESCRIPTOR.name)
-    method = file.service.add(name="AskBenchService").method.add(name="SelectOne")
-    method.input_type = f".{pb.GetBehaviourProfileRequest.DESCRIPTOR.full_name}"
-    method.output_type = f".{pb.GetBehaviourProfileResponse.DESCRIPTOR.full_name}"
-    method.options.Extensions[options_pb2.scope] = "profiles:read"
-    pool = descriptor_pool.Default()
-    pool.AddSerializedFile(file.SerializeToString())
-    service = pool.FindServiceByName("footfall.bench.v1.AskBenchService")
-    return Area(service, SelectsOne(database))
-
-
-async def _serve_with_select(service: Service, settings: Settings) -> None:
-    handlers = service.areas[0].handlers
-    assert isinstance(handlers, insight.InsightHandlers)
-    areas = [*service.areas, _area(handlers._database)]
-    permitted = {**service.permitted, PATH: frozenset(Role)}
-    await serve(dataclasses.replace(service, areas=areas, permitted=permitted), settings)
-
 
 if __name__ == "__main__":
-    # The wiring stays its own; only what it hands to `serve` gets an RPC more.
-    vars(insight)["serve"] = _serve_with_select
-    sys.exit(program.run(insight.main))
+    service = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
+    compared = service.methods_by_name["GetBehaviourProfile"]
+    sys.exit(select_one.run(insight, compared, lambda handlers: handlers._database))

@@ -4,7 +4,16 @@ A table is written by exactly one area, and the module that holds it says which.
 Row-level security (`tenancy.py`) walls organisations off from each other in every table.
 """
 
-from shared.schema import audit, events, insights, journey, organisations, outbox
+from shared.schema import audit, events, insights, journey, organisations, outbox, pricing
 from shared.schema.metadata import metadata
 
-__all__ = ["audit", "events", "insights", "journey", "metadata", "organisations", "outbox"]
+__all__ = [
+    "audit",
+    "events",
+    "insights",
+    "journey",
+    "metadata",
+    "organisations",
+    "outbox",
+    "pricing",
+]

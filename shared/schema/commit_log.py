@@ -52,7 +52,8 @@ SELECT greatest(
   (SELECT max(position) FROM app.event_log), (SELECT max(position) FROM app.session_cursors),
   (SELECT max(position) FROM app.insight_changes),
   (SELECT max(position) FROM app.journey_changes),
-  (SELECT max(position) FROM app.journey_cursors), 0)
+  (SELECT max(position) FROM app.journey_cursors),
+  (SELECT max(position) FROM app.approval_changes), 0)
 """
 
 _SELECT_NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"

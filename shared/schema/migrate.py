@@ -22,6 +22,7 @@ from shared.data_dir import DataDir
 from shared.refusal import StartRefused
 from shared.schema import commit_log, logins
 from shared.schema.metadata import SCHEMA
+from shared.schema.price_guard import GUARD
 from shared.schema.revision import MIGRATION_LOCK, OLDEST_POSTGRES
 
 _LOOK_SECONDS = 0.2
@@ -84,6 +85,7 @@ def _create_logins(
 ) -> None:
     for login in logins.LOGINS:
         _create_or_correct(admin, login, logins.password(login, data_dir, environ))
+    _create_guard(admin)
     database, owner = sql.Identifier(admin.info.dbname), sql.Identifier(logins.OWNER)
     admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
     admin.execute(sql.SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"))
@@ -94,6 +96,14 @@ def _create_logins(
             )
         )
     admin.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(database, owner))
+
+
+def _create_guard(admin: psycopg.Connection) -> None:
+    """The role that owns the functions of prices; the owner of the schema may hand them to it."""
+    guard, owner = sql.Identifier(GUARD), sql.Identifier(logins.OWNER)
+    if admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (GUARD,)).fetchone() is None:
+        admin.execute(sql.SQL("CREATE ROLE {} NOLOGIN NOBYPASSRLS").format(guard))
+    admin.execute(sql.SQL("GRANT {} TO {}").format(guard, owner))
 
 
 def _create_or_correct(admin: psycopg.Connection, login: logins.Login, password: str) -> None:

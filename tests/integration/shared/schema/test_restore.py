@@ -41,7 +41,7 @@ async def restored(dump: Path, into: EmbeddedPostgres) -> MigratedDatabase:
     await migrate(into.admin_url, into.data_dir, {})
     urls = logins.urls(into.admin_url, into.data_dir, {})
     database = MigratedDatabase("footfall", into.admin_url, urls, into.data_dir)
-    database.execute("DROP OWNED BY footfall_owner", login=None)
+    database.execute("DROP OWNED BY footfall_owner, footfall_price_guard", login=None)
     run("pg_restore", into.admin_url, "--single-transaction", "--exit-on-error", str(dump))
     return database
 

@@ -1,0 +1,1 @@
+"""What is sold at what price; no price changes without the consent of another person."""

@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, settings
 from tests.organisations import Organisation, add_organisation
 from tests.postgres import MigratedDatabase, Template, cluster
 
+# As where statistics are computed: on a busy machine threads of BLAS wait for each other's turns.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples on every run, however slow the machine: a commit that passed passes again.
 # HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile(

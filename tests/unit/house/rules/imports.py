@@ -24,8 +24,14 @@ UNKNOWN_WORLDS = {
     "usecases": WIRE_FORMATS | DATABASE,
     "queries": WIRE_FORMATS,
 }
-PURE_SHARED = ("shared.errors", "shared.ids", "shared.clock")
-PURE_LIBRARIES = {"jsonschema_rs", "orjson"}  # they compute and do nothing else
+PURE_SHARED = ("shared.errors", "shared.ids", "shared.clock", "shared.money")
+PURE_LIBRARIES = {  # they compute and do nothing else
+    "jsonschema_rs",
+    "numpy",
+    "orjson",
+    "scipy",
+    "statsmodels",
+}
 
 
 def _starts(name: str, *prefixes: str) -> bool:

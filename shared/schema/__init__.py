@@ -4,7 +4,7 @@ A table is written by exactly one area, and the module that holds it says which.
 Row-level security (`tenancy.py`) walls organisations off from each other in every table.
 """
 
-from shared.schema import audit, events, insights, journey, organisations, outbox, pricing
+from shared.schema import audit, events, insights, journey, organisations, outbox, prices, pricing
 from shared.schema.metadata import metadata
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "metadata",
     "organisations",
     "outbox",
+    "prices",
     "pricing",
 ]

@@ -1,22 +1,22 @@
 """The audit log: who did what, in the transaction of what it records. Everyone appends, here only.
 
-Entries of an organisation form a chain: each holds the SHA-256 over its canonical bytes and the
-hash before it. The head row serialises writers of one organisation.
+Entries of an organisation form a chain, as shared/audit_chain.py says. The head row serialises
+writers of one organisation.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
+import psycopg
 from psycopg import AsyncConnection
 from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shared.audit_chain import START, entry_hash, kept
 from shared.schema.metadata import metadata, moment, org_id
 
 audit_entries = Table(
@@ -42,8 +42,6 @@ audit_heads = Table(
     Column("entry_hash", LargeBinary, nullable=False),
 )
 
-_START = bytes(32)
-
 _MAKE_HEAD = """
 INSERT INTO app.audit_heads (org_id, sequence, entry_hash) VALUES (%s, 0, %s)
 ON CONFLICT (org_id) DO NOTHING
@@ -58,9 +56,8 @@ VALUES (%(org_id)s::uuid, %(sequence)s, %(now)s, %(actor)s, %(actor_role)s, %(ac
 _MOVE_HEAD = "UPDATE app.audit_heads SET sequence = %s, entry_hash = %s WHERE org_id = %s"
 
 
-def entry_hash(previous: bytes, entry: Mapping[str, Any]) -> bytes:
-    """SHA-256 over the hash before and the entry as JSON with sorted keys."""
-    return hashlib.sha256(previous + orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)).digest()
+class NotRecorded(Exception):
+    """The audit log takes no entry, so what it would have recorded is not done either."""
 
 
 async def append(
@@ -75,30 +72,37 @@ async def append(
 ) -> None:
     """Record an act in the open transaction; it stands or falls with what it records.
 
-    `connection` must be inside a transaction that carries the organisation's identity.
+    `connection` must be inside a transaction that carries the organisation's identity. Raises
+    NotRecorded when the login may not, and TypeError for details that are no JSON of 64 bits.
     """
-    sequence, previous = await _lock_head(connection, org)
-    now = datetime.now(UTC)
-    entry = {
-        "org_id": str(org),
-        "sequence": sequence + 1,
-        "recorded_at": now.isoformat(timespec="microseconds"),
-        "actor": actor,
-        "actor_role": actor_role,
-        "action": action,
-        "target": target,
-        "details": dict(details or {}),
-    }
-    digest = entry_hash(previous, entry)
-    parameters = {**entry, "details": orjson.dumps(entry["details"]).decode(), "now": now}
-    await connection.execute(_INSERT_ENTRY, {**parameters, "previous": previous, "hash": digest})
-    await connection.execute(_MOVE_HEAD, (sequence + 1, digest, org))
+    plain = kept(dict(details or {}))
+    try:
+        sequence, previous = await _lock_head(connection, org)
+        now = datetime.now(UTC)
+        entry = {
+            "org_id": str(org),
+            "sequence": sequence + 1,
+            "recorded_at": now.isoformat(timespec="microseconds"),
+            "actor": actor,
+            "actor_role": actor_role,
+            "action": action,
+            "target": target,
+            "details": plain,
+        }
+        digest = entry_hash(previous, entry)
+        parameters = {**entry, "details": plain.decode(), "now": now}
+        hashes = {"previous": previous, "hash": digest}
+        await connection.execute(_INSERT_ENTRY, {**parameters, **hashes})
+        await connection.execute(_MOVE_HEAD, (sequence + 1, digest, org))
+    except psycopg.errors.InsufficientPrivilege as error:  # elsewhere it hides what is not theirs
+        raise NotRecorded from error
 
 
 async def _lock_head(connection: AsyncConnection[Any], org: UUID) -> tuple[int, bytes]:
     """The end of the organisation's chain, held until the transaction ends."""
-    await connection.execute(_MAKE_HEAD, (org, _START))
-    cursor = await connection.execute(_SELECT_HEAD, (org,))
-    row = await cursor.fetchone()
+    row = await (await connection.execute(_SELECT_HEAD, (org,))).fetchone()
+    if row is None:  # its first entry
+        await connection.execute(_MAKE_HEAD, (org, START))
+        row = await (await connection.execute(_SELECT_HEAD, (org,))).fetchone()
     assert row is not None
     return row[0], bytes(row[1])

@@ -95,6 +95,8 @@ events = Table(
         "event_id",
         postgresql_where=text("type_id IN (27, 28) AND client_id IS NOT NULL"),
     ),
+    # Pricing finds a year of revenue among all events.
+    Index("events_revenue", "org_id", "occurred_at", postgresql_where=text("type_id = 23")),
     postgresql_partition_by="RANGE (id_time)",
 )
 

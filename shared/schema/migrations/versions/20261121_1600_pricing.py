@@ -8,7 +8,8 @@ from alembic import op
 from sqlalchemy import text
 
 from shared.money import EXPONENTS, MAX_MINOR
-from shared.schema.price_guard import FUNCTIONS, GUARD, NOT_CALLED_BY_SERVICES, NOTICE
+from shared.schema.price_effect import NOTICE
+from shared.schema.price_guard import FUNCTIONS, GUARD, NOT_CALLED_BY_SERVICES
 from shared.schema.tenancy import CITUS_FIRST, Rows, wall
 
 revision = "20261121_1600"
@@ -33,7 +34,8 @@ _TABLES = {
         revision bigint NOT NULL,
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL,
-        PRIMARY KEY (org_id, tier_id)""",
+        PRIMARY KEY (org_id, tier_id),
+        UNIQUE (org_id, tier_id, currency)""",
     "subscriptions": """
         subscription_id text NOT NULL,
         client_id text NOT NULL,
@@ -77,7 +79,7 @@ _TABLES = {
         days smallint NOT NULL,
         predicted jsonb NOT NULL,
         actual_minor bigint NOT NULL,
-        within boolean NOT NULL,
+        within boolean,
         reviewed_at timestamptz NOT NULL,
         PRIMARY KEY (org_id, price_change_id, days)""",
 }
@@ -94,7 +96,8 @@ _GUARDED = {
         requested_at timestamptz NOT NULL,
         expires_at timestamptz NOT NULL,
         changed_at timestamptz NOT NULL,
-        PRIMARY KEY (org_id, approval_id)""",
+        PRIMARY KEY (org_id, approval_id),
+        UNIQUE (org_id, approval_id, tier_id)""",
     "approval_revisions": f"""
         approval_id uuid NOT NULL,
         revision integer NOT NULL,
@@ -103,7 +106,8 @@ _GUARDED = {
         current_minor bigint NOT NULL CHECK (current_minor {_AMOUNT}),
         proposed_minor bigint NOT NULL CHECK (proposed_minor {_AMOUNT}),
         {_CURRENCY},
-        requested_effective_at timestamptz,
+        requested_effective_at timestamptz CHECK (requested_effective_at
+          BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 00:00:00+00'),
         reason text NOT NULL CHECK (btrim(reason) <> ''),
         evidence jsonb NOT NULL,
         risks jsonb NOT NULL,
@@ -111,6 +115,8 @@ _GUARDED = {
         made_at timestamptz NOT NULL,
         PRIMARY KEY (org_id, approval_id, revision),
         UNIQUE (org_id, approval_id, revision, content_hash),
+        UNIQUE (org_id, approval_id, revision, content_hash, base_version, current_minor,
+          proposed_minor, currency),
         FOREIGN KEY (org_id, approval_id) REFERENCES app.approvals (org_id, approval_id)""",
     "approval_verdicts": """
         approval_id uuid NOT NULL,
@@ -145,12 +151,18 @@ _GUARDED = {
         problem text NOT NULL,
         PRIMARY KEY (org_id, price_change_id),
         UNIQUE (org_id, approval_id),
-        UNIQUE (org_id, price_change_id, approval_id, content_hash),
+        UNIQUE (org_id, price_change_id, approval_id, content_hash, tier_id, new_minor, currency,
+          effective_at),
         CONSTRAINT price_changes_notice
           CHECK (new_minor <= old_minor OR effective_at - approved_at >= {NOTICE}),
         CONSTRAINT price_changes_not_before_its_time CHECK (applied_at >= effective_at),
         FOREIGN KEY (org_id, approval_id, revision, content_hash, verdict) REFERENCES
-          app.approval_verdicts (org_id, approval_id, revision, content_hash, verdict)""",
+          app.approval_verdicts (org_id, approval_id, revision, content_hash, verdict),
+        FOREIGN KEY (org_id, approval_id, tier_id) REFERENCES
+          app.approvals (org_id, approval_id, tier_id),
+        FOREIGN KEY (org_id, approval_id, revision, content_hash, base_version, old_minor,
+          new_minor, currency) REFERENCES app.approval_revisions (org_id, approval_id, revision,
+          content_hash, base_version, current_minor, proposed_minor, currency)""",
     "price_versions": f"""
         tier_id text NOT NULL,
         version integer NOT NULL CHECK (version > 0),
@@ -158,14 +170,19 @@ _GUARDED = {
         {_CURRENCY},
         valid_from timestamptz NOT NULL,
         valid_to timestamptz,
+        reach_at timestamptz,
         price_change_id uuid,
         approval_id uuid,
         content_hash bytea,
         PRIMARY KEY (org_id, tier_id, version),
         CONSTRAINT price_versions_consent CHECK ((version = 1) = (price_change_id IS NULL)
           AND (version = 1) = (approval_id IS NULL) AND (version = 1) = (content_hash IS NULL)),
-        FOREIGN KEY (org_id, price_change_id, approval_id, content_hash) REFERENCES
-          app.price_changes (org_id, price_change_id, approval_id, content_hash)""",
+        FOREIGN KEY (org_id, tier_id, currency) REFERENCES
+          app.tiers (org_id, tier_id, currency),
+        FOREIGN KEY (org_id, price_change_id, approval_id, content_hash, tier_id, amount_minor,
+          currency, valid_from) REFERENCES app.price_changes (org_id, price_change_id, approval_id,
+          content_hash, tier_id, new_minor, currency, effective_at)
+          DEFERRABLE INITIALLY DEFERRED""",
     "price_notices": f"""
         price_change_id uuid NOT NULL,
         client_id text NOT NULL,
@@ -196,6 +213,8 @@ _INDEXES = (
         (org_id, observed_at, competitor_price_id)""",
     """CREATE INDEX competitor_prices_tier ON app.competitor_prices
         (org_id, tier_id, observed_at)""",
+    """CREATE INDEX competitor_prices_newest ON app.competitor_prices
+        (org_id, tier_id, competitor, offer, observed_at, competitor_price_id)""",
     "CREATE INDEX approvals_requested ON app.approvals (org_id, requested_at, approval_id)",
     "CREATE INDEX approvals_tier ON app.approvals (org_id, tier_id, state)",
     """CREATE INDEX approvals_expiring ON app.approvals (org_id, expires_at)
@@ -204,7 +223,13 @@ _INDEXES = (
         (org_id, approved_at, price_change_id)""",
     """CREATE INDEX price_changes_due ON app.price_changes (org_id, effective_at)
         WHERE state IN (1, 2)""",
+    """CREATE INDEX price_changes_standing ON app.price_changes (org_id, tier_id)
+        WHERE state IN (1, 2, 3)""",
     "CREATE INDEX price_notices_due ON app.price_notices (org_id, effective_at)",
+    """CREATE UNIQUE INDEX price_versions_in_force ON app.price_versions (org_id, tier_id)
+        WHERE valid_to IS NULL""",
+    """CREATE INDEX price_versions_reach ON app.price_versions (org_id, reach_at)
+        WHERE reach_at IS NOT NULL""",
 )
 
 _ALL = ", ".join(f"app.{table}" for table in (*_TABLES, *_GUARDED))
@@ -215,13 +240,18 @@ _EVERY_FUNCTION = ", ".join(f"app.{one}" for one in FUNCTIONS)
 _GRANTS = (
     f"GRANT SELECT ON app.currencies, {_ALL} TO footfall_pricing, footfall_bi",
     f"GRANT SELECT ON app.currencies TO {GUARD}, footfall_maintenance",
-    "GRANT INSERT, UPDATE ON app.tiers TO footfall_pricing",
+    # Another id, currency or period would be another price.
+    """GRANT INSERT, UPDATE (display_name, description, value_metrics, cost_to_serve_minor,
+        floor_minor, retired, revision, updated_at) ON app.tiers TO footfall_pricing""",
     # Whose a subscription is stays: notices are of clients.
     """GRANT INSERT, UPDATE (tier_id, started_at, ended_at, revision) ON app.subscriptions
         TO footfall_pricing""",
     """GRANT INSERT ON app.competitor_prices, app.price_suggestions, app.pricing_settings,
         app.approval_changes, app.price_change_reviews TO footfall_pricing""",
     f"GRANT EXECUTE ON FUNCTION {_CALLED} TO footfall_pricing",
+    "GRANT INSERT ON app.outbox TO footfall_pricing",
+    # Whether anybody listens, not where nor by which secret.
+    "GRANT SELECT (org_id, topic, disabled) ON app.webhook_endpoints TO footfall_pricing",
     f"GRANT SELECT, INSERT, UPDATE ON {_ONLY_GUARDED} TO {GUARD}",
     # FOR UPDATE needs it of a row that is only held.
     f"GRANT SELECT, UPDATE ON app.subscriptions TO {GUARD}",
@@ -230,8 +260,12 @@ _GRANTS = (
     f"""GRANT EXECUTE ON FUNCTION app.current_org(), app.current_role(), app.current_user_id()
         TO {GUARD}""",
     """GRANT SELECT ON app.approvals, app.price_changes, app.price_versions, app.price_notices,
-        app.subscriptions, app.subscription_prices TO footfall_maintenance""",
+        app.subscriptions, app.subscription_prices, app.price_change_reviews
+        TO footfall_maintenance""",
     "GRANT SELECT, DELETE ON app.approval_changes TO footfall_maintenance",
+    # To write down outside where logs end, and to check them without a service.
+    "GRANT SELECT ON app.audit_entries, app.audit_heads TO footfall_maintenance",
+    "GRANT SELECT ON app.audit_heads TO footfall_bi",
 )
 
 _CITUS_LAST = """

@@ -103,7 +103,8 @@ def round_trip(database: MigratedDatabase, config: Config, revision: str) -> Non
     """One step down and up again, from `revision`: what both versions know must survive."""
     before, columns = contents(database), shape(database)
     move(database, config, "-1")
-    lost = {table: names - shape(database).get(table, set()) for table, names in columns.items()}
+    older = shape(database)
+    lost = {table: names - older.get(table, set()) for table, names in columns.items()}
     move(database, config, revision)
     assert shape(database) == columns, f"after {revision} down and up the tables differ"
     after = contents(database, leaving_out=lost)

@@ -1,0 +1,1 @@
+"""evidence: what demand says of prices, and how far that can be trusted."""

@@ -1,8 +1,9 @@
 """The door to Postgres. A transaction opens with its tenant set, or it does not open.
 
-`tenant_transaction` serves SQLAlchemy Core; `raw_transaction` and `in_one_round_trip` serve the SQL
-that was measured to matter. All set the identity as their first statement, so whatever a connection
-carried before is overwritten, and it is transaction-local, so nothing of it is left behind.
+`tenant_transaction` serves SQLAlchemy Core; `raw_transaction`, `pipelined_transaction` and
+`in_one_round_trip` serve the SQL that was measured to matter. All set the identity as their first
+statement, so whatever a connection carried before is overwritten, and it is transaction-local, so
+nothing of it is left behind.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class Statement:
     parameters: Sequence[object] | Mapping[str, object]
     hurried: bool = False
     """From it on the transaction gives up on locks soon: others wait for it."""
+
+
+class WriteRefused(Exception):
+    """The login may not write what was to be written, so nothing was."""
 
 
 class Database:
@@ -168,6 +173,31 @@ class Database:
             yield raw
 
     @asynccontextmanager
+    async def pipelined_transaction(self, tenant: Tenant) -> AsyncIterator[RawConnection]:
+        """The same where round trips were measured to matter.
+
+        Nobody waits for a statement until its row is asked for, and the last of them travel with
+        COMMIT: one may fail in a later one, or as late as that. So what the login may not do is
+        WriteRefused here, a fault of ours, and never something that does not exist.
+        """
+        before = _times_cancelled()
+        async with self._pool.connection() as raw:
+            if _times_cancelled() > before:  # by who waited no longer, as its turn came
+                raise asyncio.CancelledError
+            try:
+                async with _pipeline(raw):
+                    identity = (tenant.org_id, tenant.role, tenant.user_id)
+                    await raw.execute(_IDENTIFY, identity, prepare=True)
+                    yield raw
+                    await raw.commit()
+            except psycopg.OperationalError:
+                if raw.closed:  # then the others probably broke too: one failure says it for all
+                    await self.purge()
+                raise
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise WriteRefused from error
+
+    @asynccontextmanager
     async def snapshot(self, tenant: Tenant) -> AsyncIterator[RawConnection]:
         """The same for statements that must all see one moment, and write nothing."""
         async with self._pool.connection() as raw:
@@ -246,25 +276,30 @@ def _times_cancelled() -> int:
 
 async def _pipelined(raw: RawConnection, statements: Sequence[Statement]) -> list[Row | None]:
     cursors = []
+    async with _pipeline(raw):
+        for one in statements:
+            tenant = (one.tenant.org_id, one.tenant.role, one.tenant.user_id)
+            identify = _IDENTIFY_HURRIED if one.hurried else _IDENTIFY
+            await raw.execute(identify, tenant, prepare=True)
+            cursors.append(await raw.execute(one.query, one.parameters, prepare=True, binary=True))
+        await raw.commit()
+    return [await cursor.fetchone() for cursor in cursors]
+
+
+@asynccontextmanager
+async def _pipeline(raw: RawConnection) -> AsyncIterator[None]:
+    """A pipeline that ends soon when its caller is gone."""
     abandoned: _Abandoned | None = None
     try:
         async with raw.pipeline():
             try:
-                for one in statements:
-                    tenant = (one.tenant.org_id, one.tenant.role, one.tenant.user_id)
-                    identify = _IDENTIFY_HURRIED if one.hurried else _IDENTIFY
-                    await raw.execute(identify, tenant, prepare=True)
-                    cursors.append(
-                        await raw.execute(one.query, one.parameters, prepare=True, binary=True)
-                    )
-                await raw.commit()
+                yield
             except asyncio.CancelledError:
                 abandoned = _Abandoned(raw)
                 raise
     finally:
         if abandoned is not None:
             await abandoned.end()
-    return [await cursor.fetchone() for cursor in cursors]
 
 
 class _Abandoned:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import func, insert, select
 
-from shared.database import Database, Transaction
-from shared.errors import RequestIdReused
+from shared.database import Database, RawConnection, Transaction
+from shared.errors import FootfallError, RequestIdReused
 from shared.rpc.call import Call
-from shared.schema.events import request_answers
+from shared.schema import answers
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -38,7 +36,7 @@ async def answer_once(
     call: Call,
     request: Repeatable,
     answer_type: type[Answer],
-    act: Callable[[Transaction], Awaitable[Answer]],
+    act: Callable[[Transaction], Awaitable[Answer | FootfallError]],
     *,
     recorded: bool = False,
     line: Iterable[str] = (),
@@ -46,7 +44,8 @@ async def answer_once(
     """Act in one transaction of the caller, or return what the same request was answered before.
 
     `recorded` acts go into the audit log, and members may do them. Acts that write the same thing
-    stand in `line` for it by its name.
+    stand in `line` for it by its name. An act that fails and yet leaves something behind returns
+    its error: it is raised after the commit, and is no answer that is kept.
 
     Repeats that overlap wait for the first. Raises RequestIdReused when the id came with other
     content or from somebody else: answers may hold what only the one who asked may see.
@@ -56,21 +55,55 @@ async def answer_once(
         database.in_line(tenant.org_id, line),
         database.tenant_transaction(tenant) as transaction,
     ):
-        if not request.request_id:
-            return await act(transaction)
-        place = (call.identity.org_id, call.method.path, UUID(request.request_id))
-        content = _content(call, request)
-        before = await _select_answer(transaction, place)
-        if before is not None:
-            if before[0] != content:
-                raise RequestIdReused
-            return answer_type.FromString(before[1])
-        answer = await act(transaction)
-        await _insert_answer(transaction, place, content, answer)
-        return answer
+        outcome = await _once(transaction.raw, call, request, answer_type, lambda: act(transaction))
+    return _answered(outcome)
 
 
-_Place = tuple[UUID, str, UUID]
+async def answer_once_in_pipeline(
+    database: Database,
+    call: Call,
+    request: Repeatable,
+    answer_type: type[Answer],
+    act: Callable[[RawConnection], Awaitable[Answer | FootfallError]],
+    *,
+    line: Iterable[str] = (),
+) -> Answer:
+    """The same for acts whose round trips were measured to matter: see `pipelined_transaction`."""
+    tenant = call.identity.tenant
+    async with (
+        database.in_line(tenant.org_id, line),
+        database.pipelined_transaction(tenant) as raw,
+    ):
+        outcome = await _once(raw, call, request, answer_type, lambda: act(raw))
+    return _answered(outcome)
+
+
+async def _once(
+    raw: RawConnection,
+    call: Call,
+    request: Repeatable,
+    answer_type: type[Answer],
+    act: Callable[[], Awaitable[Answer | FootfallError]],
+) -> Answer | FootfallError:
+    if not request.request_id:
+        return await act()
+    place = answers.Place(call.identity.org_id, call.method.path, UUID(request.request_id))
+    content = _content(call, request)
+    before = await answers.lock_answer(raw, place)
+    if before is not None:
+        if before[0] != content:
+            raise RequestIdReused
+        return answer_type.FromString(before[1])
+    answer = await act()
+    if not isinstance(answer, FootfallError):
+        await answers.insert_answer(raw, place, content, answer.SerializeToString())
+    return answer
+
+
+def _answered(outcome: Answer | FootfallError) -> Answer:
+    if isinstance(outcome, FootfallError):
+        raise outcome
+    return outcome
 
 
 def _content(call: Call, request: Repeatable) -> bytes:
@@ -82,31 +115,3 @@ def _content(call: Call, request: Repeatable) -> bytes:
         request.request_id = sent
     subject = hashlib.sha256(call.identity.subject.encode()).digest()
     return hashlib.sha256(subject + asked).digest()
-
-
-async def _select_answer(transaction: Transaction, place: _Place) -> tuple[bytes, bytes] | None:
-    """The hash and the answer kept under this id, which nobody else works on from here on."""
-    key = func.hashtextextended("request:{}:{}:{}".format(*place), 0)
-    await transaction.connection.execute(select(func.pg_advisory_xact_lock(key)))
-    a, (org_id, method, request_id) = request_answers.c, place
-    query = select(a.content_hash, a.answer).where(
-        a.org_id == org_id, a.method == method, a.request_id == request_id
-    )
-    row = (await transaction.connection.execute(query)).one_or_none()
-    return None if row is None else (bytes(row[0]), bytes(row[1]))
-
-
-async def _insert_answer(
-    transaction: Transaction, place: _Place, content: bytes, answer: Message
-) -> None:
-    org_id, method, request_id = place
-    await transaction.connection.execute(
-        insert(request_answers).values(
-            org_id=org_id,
-            method=method,
-            request_id=request_id,
-            content_hash=content,
-            answer=answer.SerializeToString(),
-            answered_at=datetime.now(UTC),
-        )
-    )

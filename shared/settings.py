@@ -36,6 +36,11 @@ def setting(
     return field(default=default, metadata={"bounds": Bounds(doc, at_least, at_most, secret)})
 
 
+def prometheus_port(port: int) -> Any:
+    """A field for where metrics are asked for."""
+    return setting(port, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535)
+
+
 @dataclass(frozen=True, slots=True)
 class StorageSettings(Section):
     """Where data lives."""
@@ -54,6 +59,12 @@ class StorageSettings(Section):
     postgres_port: int = setting(
         50432, "Port of the embedded Postgres, on 127.0.0.1.", at_least=1, at_most=65535
     )
+    audit_anchors_file: Path | None = setting(
+        None,
+        "File outside the database that the ends of audit logs are appended to, and compared with; "
+        "unset: `audit-anchors.jsonl` in the data directory. Best where who may write the database "
+        "cannot write.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,6 @@ class LoginSettings(Section):
     maintenance_database_url: str | None = setting(
         None, "As the login of retention and other work across organisations.", secret=True
     )
-    pricing_database_url: str | None = setting(None, "As the service pricing.", secret=True)
     bi_database_url: str | None = setting(None, "As the login that only reads.", secret=True)
 
 
@@ -187,6 +197,7 @@ class CommandLineSettings(Section):
         "address.",
     )
     journey_address: str | None = setting(None, "Where journey is; unset: likewise.")
+    pricing_address: str | None = setting(None, "Where pricing is; unset: likewise.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +207,7 @@ class EventIngestSettings(Section):
     prefix: ClassVar[str] = "EVENT_INGEST_"
 
     port: int = setting(50051, "Port for gRPC; 0 takes any free one.", at_least=0, at_most=65535)
-    metrics_port: int = setting(
-        51051, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
-    )
+    metrics_port: int = prometheus_port(51051)
     database_url: str | None = setting(
         None, "URL of the database as the service's own login.", secret=True
     )
@@ -217,9 +226,7 @@ class EventIngestWorkerSettings(Section):
 
     prefix: ClassVar[str] = "EVENT_INGEST_WORKER_"
 
-    metrics_port: int = setting(
-        51061, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
-    )
+    metrics_port: int = prometheus_port(51061)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +236,7 @@ class InsightSettings(Section):
     prefix: ClassVar[str] = "INSIGHT_"
 
     port: int = setting(50052, "Port for gRPC; 0 takes any free one.", at_least=0, at_most=65535)
-    metrics_port: int = setting(
-        51052, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
-    )
+    metrics_port: int = prometheus_port(51052)
     database_url: str | None = setting(
         None, "URL of the database as the service's own login.", secret=True
     )
@@ -257,9 +262,7 @@ class InsightWorkerSettings(Section):
 
     prefix: ClassVar[str] = "INSIGHT_WORKER_"
 
-    metrics_port: int = setting(
-        51062, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
-    )
+    metrics_port: int = prometheus_port(51062)
     every_minutes: int = setting(
         60,
         "So long after its last run an organisation has another, if events came since; without "
@@ -309,9 +312,7 @@ class JourneySettings(Section):
     prefix: ClassVar[str] = "JOURNEY_"
 
     port: int = setting(50053, "Port for gRPC; 0 takes any free one.", at_least=0, at_most=65535)
-    metrics_port: int = setting(
-        51053, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
-    )
+    metrics_port: int = prometheus_port(51053)
     database_url: str | None = setting(
         None, "URL of the database as the service's own login.", secret=True
     )
@@ -330,14 +331,44 @@ class JourneyWorkerSettings(Section):
 
     prefix: ClassVar[str] = "JOURNEY_WORKER_"
 
-    metrics_port: int = setting(
-        51063, "Port for Prometheus; 0 takes any free one.", at_least=0, at_most=65535
-    )
+    metrics_port: int = prometheus_port(51063)
     signals_minutes: int = setting(
         15,
         "So often the signals of all clients are fetched from insight.",
         at_least=1,
         at_most=1440,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PricingSettings(Section):
+    """The service pricing."""
+
+    prefix: ClassVar[str] = "PRICING_"
+
+    port: int = setting(50054, "Port for gRPC; 0 takes any free one.", at_least=0, at_most=65535)
+    metrics_port: int = prometheus_port(51054)
+    database_url: str | None = setting(
+        None, "URL of the database as the service's own login.", secret=True
+    )
+    pool_size: int = setting(8, "Connections to the database, per process.", at_least=2)
+    statistics_processes: int = setting(
+        1, "Processes beside the service that compute statistics.", at_least=1, at_most=16
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PricingWorkerSettings(Section):
+    """The worker of pricing: what expires, what takes effect, what is written down outside."""
+
+    prefix: ClassVar[str] = "PRICING_WORKER_"
+
+    metrics_port: int = prometheus_port(51064)
+    anchor_seconds: float = setting(
+        30.0,
+        "After how long the ends of audit logs that moved are written down outside the database.",
+        at_least=0.1,
+        at_most=60,
     )
 
 
@@ -361,3 +392,5 @@ class Settings(Section):
     insight_worker: InsightWorkerSettings = field(default_factory=InsightWorkerSettings)
     journey: JourneySettings = field(default_factory=JourneySettings)
     journey_worker: JourneyWorkerSettings = field(default_factory=JourneyWorkerSettings)
+    pricing: PricingSettings = field(default_factory=PricingSettings)
+    pricing_worker: PricingWorkerSettings = field(default_factory=PricingWorkerSettings)

@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from shared.refusal import StartRefused
 from shared.schema.metadata import SCHEMA
+from shared.schema.price_guard import GUARD
 from shared.schema.revision import MIGRATION_LOCK, OLDEST_POSTGRES, newest_revision
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -120,6 +121,7 @@ async def _check(connection: Connection, *, crosses_organisations: bool) -> list
     await _refuse_foreign_positions(connection)
     if not crosses_organisations:
         await _refuse_missing_walls(connection)
+    await _refuse_writing_prices(connection)
     return [*_leaks(version), *_ahead(revision)]
 
 
@@ -268,6 +270,28 @@ async def _refuse_missing_walls(connection: Connection) -> None:
             f"Row-level security is not forced on {', '.join(tables)}, which the login "
             f"{connection.info.user} may touch. For each: ALTER TABLE app.… ENABLE ROW LEVEL "
             "SECURITY, FORCE ROW LEVEL SECURITY; or REVOKE the privilege, above all on partitions."
+        )
+
+
+async def _refuse_writing_prices(connection: Connection) -> None:
+    """What the guard of prices writes, nobody else may write, nor become the guard."""
+    found = await connection.execute(
+        "WITH RECURSIVE reach (oid) AS ("
+        "  SELECT oid FROM pg_roles WHERE rolname = current_user"
+        "  UNION SELECT m.roleid FROM pg_auth_members m JOIN reach r ON r.oid = m.member)"
+        " SELECT c.relname FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a"
+        " WHERE c.relnamespace = to_regnamespace(%s) AND a.grantee = to_regrole(%s)"
+        " AND a.privilege_type = 'INSERT'"
+        " AND EXISTS (SELECT FROM reach WHERE"
+        "   has_any_column_privilege(reach.oid, c.oid, 'INSERT, UPDATE')"
+        "   OR has_table_privilege(reach.oid, c.oid, 'DELETE, TRUNCATE, TRIGGER'))"
+        " ORDER BY c.relname",
+        (SCHEMA, GUARD),
+    )
+    if tables := [name for (name,) in await found.fetchall()]:
+        raise StartRefused(
+            f"The login {connection.info.user} may write {', '.join(tables)}: prices could change "
+            f"without consent. REVOKE that, or its membership in {GUARD}."
         )
 
 

@@ -17,9 +17,11 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
+from footfall.audit.v1 import audit_pb2
 from footfall.events.v1 import event_ingest_pb2, event_types_pb2
 from footfall.insights.v1 import insight_service_pb2
 from footfall.journey.v1 import journey_service_pb2
+from footfall.pricing.v1 import approval_service_pb2, pricing_service_pb2
 from shared.errors import CredentialRefused
 from shared.identity.credentials import Credential
 from shared.identity.identity import Identity, Role
@@ -37,6 +39,16 @@ INGEST = event_ingest_pb2.DESCRIPTOR.services_by_name["EventIngestService"]
 TYPES = event_types_pb2.DESCRIPTOR.services_by_name["EventTypeService"]
 INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
 JOURNEY = journey_service_pb2.DESCRIPTOR.services_by_name["JourneyService"]
+PRICING = pricing_service_pb2.DESCRIPTOR.services_by_name["PricingService"]
+APPROVAL = approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"]
+AUDIT = audit_pb2.DESCRIPTOR.services_by_name["AuditService"]
+_OTHERS = {
+    "insight": INSIGHT,
+    "journey": JOURNEY,
+    "pricing": PRICING,
+    "approval": APPROVAL,
+    "audit": AUDIT,
+}
 SILENT = TelemetrySettings(access_log="off")
 
 
@@ -131,10 +143,10 @@ async def nothing() -> None:
 def service(**given: Any) -> Service:
     """A service of event-ingest's protos that keeps nothing; what is given replaces a stand-in.
 
-    RPCs of insight and journey are served when handlers of theirs are given.
+    RPCs of insight, journey and pricing are served when handlers of theirs are given.
     """
     ingest, types = (given.pop(name, None) for name in ("ingest", "types"))
-    others = ((INSIGHT, given.pop("insight", None)), (JOURNEY, given.pop("journey", None)))
+    others = [(one, given.pop(name, None)) for name, one in _OTHERS.items()]
     checked = given.pop("self_validating", frozenset())
     areas = [Area(INGEST, ingest or Unused(), checked), Area(TYPES, types or Unused())]
     areas += [Area(served, handlers) for served, handlers in others if handlers]

@@ -6,16 +6,21 @@ from collections.abc import Iterable
 
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
+from footfall.audit.v1 import audit_pb2
 from footfall.events.v1 import event_ingest_pb2, event_types_pb2
 from footfall.insights.v1 import insight_service_pb2
 from footfall.journey.v1 import journey_service_pb2
 from footfall.options.v1 import options_pb2
+from footfall.pricing.v1 import approval_service_pb2, pricing_service_pb2
 
 _CONTRACT: Iterable[FileDescriptor] = (
     event_ingest_pb2.DESCRIPTOR,
     event_types_pb2.DESCRIPTOR,
     insight_service_pb2.DESCRIPTOR,
     journey_service_pb2.DESCRIPTOR,
+    pricing_service_pb2.DESCRIPTOR,
+    approval_service_pb2.DESCRIPTOR,
+    audit_pb2.DESCRIPTOR,
 )
 
 

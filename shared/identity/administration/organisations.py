@@ -186,5 +186,7 @@ async def _require_no_costs(act: Act, currency: str) -> None:
 
 
 def _tables_of_data() -> list[Table]:
-    credentials = {table.name for table in _CREDENTIALS}
-    return [t for t in metadata.sorted_tables if t.name not in _KEPT | credentials]
+    """Those that refer to others before them."""
+    others = _KEPT | {table.name for table in _CREDENTIALS}
+    last_first = reversed(metadata.sorted_tables)
+    return [t for t in last_first if "org_id" in t.c and t.name not in others]

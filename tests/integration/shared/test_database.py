@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.database import Database, Statement, Tenant
+from shared.database import Database, Statement, Tenant, WriteRefused
 from tests.organisations import Organisation
 
 SIZE = 4
@@ -42,7 +42,12 @@ async def by_pipeline(database: Database, tenant: Tenant) -> None:
     await database.in_one_round_trip([Statement(tenant, PAUSE, ())])
 
 
-DOORS = (by_core, by_hand, by_snapshot, by_pipeline)
+async def by_hand_in_a_pipeline(database: Database, tenant: Tenant) -> None:
+    async with database.pipelined_transaction(tenant) as raw:
+        await (await raw.execute(PAUSE)).fetchone()
+
+
+DOORS = (by_core, by_hand, by_snapshot, by_pipeline, by_hand_in_a_pipeline)
 
 
 @pytest.fixture
@@ -141,4 +146,30 @@ async def test_a_snapshot_sees_one_moment_and_writes_nothing(
         await raw.execute(insert, (tenant.org_id, "2026-01-03"))
         organisation.database.execute(insert, tenant.org_id, "2026-01-04")
         assert await (await raw.execute(count, (tenant.org_id,))).fetchone() == (3,)
+    await database.close()
+
+
+async def test_a_pipeline_writes_all_or_nothing_and_says_what_it_may_not(
+    organisation: Organisation, tenant: Tenant
+) -> None:
+    url = organisation.database.urls["footfall_journey"]
+    database = Database(url, application_name="test", size=1)
+    await database.open()
+    insert = "INSERT INTO app.journey_norms (org_id, day, project_visits) VALUES (%s, %s, 0)"
+    forbidden = "INSERT INTO app.organisations (org_id, name) VALUES (%s, 'x')"
+
+    async def write(day: str, then: str = "", error: Exception | None = None) -> None:
+        async with database.pipelined_transaction(tenant) as raw:
+            await raw.execute(insert, (tenant.org_id, day))
+            if then:
+                await raw.execute(then.encode(), (tenant.org_id,))
+            if error:
+                raise error
+
+    await write("2026-01-01")
+    with pytest.raises(WriteRefused):
+        await write("2026-01-02", then=forbidden)
+    with pytest.raises(LookupError):
+        await write("2026-01-03", error=LookupError())
+    assert organisation.database.execute("SELECT count(*) FROM app.journey_norms") == [(1,)]
     await database.close()

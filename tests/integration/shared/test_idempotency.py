@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from footfall.events.v1 import event_types_pb2 as pb
-from shared.database import Database, Transaction
-from shared.errors import NotFound, RequestIdReused
-from shared.idempotency import answer_once
+from shared.database import Database, RawConnection, Transaction
+from shared.errors import FootfallError, NotFound, RequestIdReused
+from shared.idempotency import answer_once, answer_once_in_pipeline
 from shared.identity.identity import Identity, Role
+from shared.schema import answers
 from tests.organisations import MEMBERS, Organisation
 from tests.postgres import MigratedDatabase
 
@@ -117,3 +119,42 @@ async def test_what_failed_is_tried_again(opened: Database, organisation: Organi
         await ask(opened, asking(organisation), act, request_id)
     act.fails = False
     assert await ask(opened, asking(organisation), act, request_id) == "n2"
+
+
+@pytest.mark.parametrize("door", [answer_once, answer_once_in_pipeline])
+async def test_an_act_that_returns_its_error_leaves_what_it_did_and_no_answer(
+    opened: Database, organisation: Organisation, door: Any
+) -> None:
+    request = pb.CreateEventTypeRequest(request_id=str(uuid4()))
+
+    async def marks(transaction: Any) -> FootfallError:
+        raw = getattr(transaction, "raw", transaction)
+        place = answers.Place(organisation.org_id, "mark", uuid4())
+        await answers.insert_answer(raw, place, bytes(32), b"")
+        return NotFound()
+
+    for times in (1, 2):
+        with pytest.raises(NotFound):
+            await door(opened, asking(organisation), request, pb.GetEventTypeResponse, marks)
+        rows = organisation.database.execute("SELECT method FROM app.request_answers")
+        assert rows == [("mark",)] * times
+
+
+async def test_in_a_pipeline_a_repeat_gets_the_first_answer_too(
+    opened: Database, organisation: Organisation
+) -> None:
+    done = 0
+
+    async def act(raw: RawConnection) -> pb.GetEventTypeResponse:
+        nonlocal done
+        await raw.execute("SELECT pg_sleep(0.02)")
+        done += 1
+        return pb.GetEventTypeResponse(event_type=pb.EventType(name=f"n{done}"))
+
+    request = pb.CreateEventTypeRequest(request_id=str(uuid4()))
+    call: Any = asking(organisation)
+    asked = [
+        answer_once_in_pipeline(opened, call, request, pb.GetEventTypeResponse, act)
+        for _ in range(20)
+    ]
+    assert {answer.event_type.name for answer in await asyncio.gather(*asked)} == {"n1"}

@@ -182,6 +182,27 @@ async def test_a_table_without_wall_that_the_login_cannot_touch_is_no_matter(
     assert await examine(database.urls[SERVICE]) == []
 
 
+@pytest.mark.parametrize(
+    ("spoil", "mend", "table"),
+    [
+        ("GRANT UPDATE (amount_minor) ON app.price_versions TO footfall_event_ingest", "",
+         "price_versions"),
+        ("GRANT DELETE ON app.price_notices TO PUBLIC", "", "price_notices"),
+        ("GRANT footfall_price_guard TO footfall_event_ingest",
+         "REVOKE footfall_price_guard FROM footfall_event_ingest", "approval_revisions, "),
+    ],
+)  # fmt: skip
+async def test_a_login_that_writes_prices_is_refused(
+    database: MigratedDatabase, admin: Connection, spoil: str, mend: str, table: str
+) -> None:
+    admin.execute(spoil.encode())
+    try:
+        said = await refusal(database.urls[SERVICE])
+    finally:  # roles outlive the database
+        admin.execute(mend.encode())
+    assert said.startswith(f"The login {SERVICE} may write {table}")
+
+
 async def test_a_schema_older_than_the_code_is_refused(
     database: MigratedDatabase, admin: Connection
 ) -> None:

@@ -9,7 +9,11 @@ from uuid import UUID
 
 FEED_CONCIERGE = "feed.concierge"
 FEED_TIER_MANAGER = "feed.tier_manager"
-TOPICS = (FEED_CONCIERGE, FEED_TIER_MANAGER)
+APPROVALS = "approvals"
+"""Requests for a price that wait for a decision: written by pricing."""
+PRICE_CHANGES = "price_changes"
+"""What becomes of approved changes of prices, and what they brought: written by pricing."""
+TOPICS = (FEED_CONCIERGE, FEED_TIER_MANAGER, APPROVALS, PRICE_CHANGES)
 """Everything that an endpoint can be set for."""
 
 PREVIOUS_SIGNS = timedelta(hours=24)

@@ -6,15 +6,25 @@ from itertools import product
 
 import pytest
 
+from footfall.audit.v1 import audit_pb2
 from footfall.events.v1 import event_ingest_pb2, event_types_pb2
 from footfall.insights.v1 import insight_service_pb2
 from footfall.journey.v1 import journey_service_pb2
+from footfall.pricing.v1 import approval_service_pb2, pricing_service_pb2
 from shared.identity.identity import Role, weaker
 from shared.identity.roles import PERMITTED, MethodWithoutRoles, permitted_roles, require_roles
 
 CONTRACT = {
     f"/{service.full_name}/{method.name}"
-    for file in (event_ingest_pb2, event_types_pb2, insight_service_pb2, journey_service_pb2)
+    for file in (
+        event_ingest_pb2,
+        event_types_pb2,
+        insight_service_pb2,
+        journey_service_pb2,
+        pricing_service_pb2,
+        approval_service_pb2,
+        audit_pb2,
+    )
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -35,8 +45,23 @@ NOT_FOR_MEMBERS = (
         )
     ),
     "/UpdateJourneySettings",
+    *(
+        method
+        for method in CONTRACT
+        if method.startswith(("/footfall.pricing.", "/footfall.audit."))
+    ),
 )  # fmt: skip
-NOT_FOR_SERVICES = ("/UpdateDetectorSettings", "/UpdateJourneySettings")
+NOT_FOR_SERVICES = (
+    "/UpdateDetectorSettings",
+    "/UpdateJourneySettings",
+    "/UpdatePricingSettings",
+    "/ApprovePriceChange",
+    "/RejectPriceChange",
+    "/RequestChanges",
+    "/CancelPriceChange",
+    "/ListAuditEntries",
+    "/VerifyAuditLog",
+)
 
 
 def test_the_table_holds_the_methods_of_the_contract_and_no_others() -> None:

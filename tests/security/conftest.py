@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bargaining import Pricing, running_pricing
 from tests.ingesting import Ingest, running_ingest
 from tests.insighting import Insight, running_insight
 from tests.journeying import Journey, running_journey
@@ -51,6 +52,14 @@ def journey(ingest: Ingest, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Likewise, and it writes down every call too."""
     log = tmp_path_factory.mktemp("journey") / "log"
     with running_journey(ingest.database, log, **TALKATIVE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pricing(ingest: Ingest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pricing]:
+    """Likewise."""
+    log = tmp_path_factory.mktemp("pricing") / "log"
+    with running_pricing(ingest.database, log, **TALKATIVE) as running:
         yield running
 
 

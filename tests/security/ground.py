@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
+from hashlib import sha256
 from typing import Any, LiteralString
 from uuid import UUID, uuid5
 
@@ -23,7 +25,7 @@ from tests.security.catalogue import Column, TenantTable, tenant_tables
 OURS = UUID("0a000000-0000-4000-8000-00000000000a")
 THEIRS = UUID("0b000000-0000-4000-8000-00000000000b")
 NEW = UUID("0c000000-0000-4000-8000-00000000000c")
-"""An organisation without rows."""
+"""An organisation without rows, but for those to which new ones have to point."""
 
 USERS = ("mia", "milo", "max")
 PROBE = "footfall_probe"
@@ -31,6 +33,12 @@ PROBE = "footfall_probe"
 
 SERVICES = (*logins.SERVICES, logins.BI)
 """Those that row-level security binds."""
+
+_NEW_NUMBER = 9
+"""Of the row that comes to it."""
+
+_AFTER_NOTICE = {"effective_at", "applied_at", "valid_from"}
+"""Times that must lie a notice after others of their row."""
 
 _NOON = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -86,17 +94,33 @@ def plant(database: MigratedDatabase) -> None:
     """Rows of both organisations in every table, and the probe with every grant."""
     with database.connect() as admin:
         _make_probe(admin, database)
-        for table in tenant_tables(admin):
-            for org in (OURS, THEIRS):
-                for number in range(rows_of(table)):
-                    made = row(table, org, number)
-                    admin.execute(insertion(table, made), made)
+        for table in _parents_first(tenant_tables(admin)):
+            for made in _rows(table):
+                admin.execute(insertion(table, made), made)
             admin.execute(
                 sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON app.{} TO {}").format(
                     sql.Identifier(table.name), sql.Identifier(PROBE)
                 )
             )
         admin.execute("ANALYZE")
+
+
+def new_row(table: TenantTable) -> dict[str, Any]:
+    """One of the organisation that has none; those to which it points are planted."""
+    return row(table, NEW, _NEW_NUMBER)
+
+
+def _rows(table: TenantTable) -> Iterator[dict[str, Any]]:
+    for org in (OURS, THEIRS):
+        yield from (row(table, org, number) for number in range(rows_of(table)))
+    if table.has_children:
+        yield new_row(table)
+
+
+def _parents_first(tables: Sequence[TenantTable]) -> list[TenantTable]:
+    by_name = {table.name: table for table in tables}
+    order = TopologicalSorter({table.name: table.parents for table in tables})
+    return [by_name[name] for name in order.static_order()]
 
 
 def ground_on(database: MigratedDatabase) -> Ground:
@@ -132,15 +156,17 @@ def _value(column: Column, org: UUID, number: int) -> object:
     values: dict[str, object] = {
         "uuid": uuid5(org, canary),
         "text": canary,
-        "bytea": canary.encode(),
+        "bytea": sha256(canary.encode()).digest(),
         "boolean": False,
         "smallint": number + 1,
-        "integer": number + 1,
+        "integer": number + 2,  # the first of a tier's prices has no consent to point to
         "bigint": number + 1,
         "numeric": number + 1,
         "double precision": number + 0.5,
         "date": (_NOON - timedelta(days=number)).date(),
-        "timestamp with time zone": _NOON - timedelta(hours=number),
+        "timestamp with time zone": _NOON
+        - timedelta(hours=number)
+        + timedelta(days=30 if column.name in _AFTER_NOTICE else 0),
         "interval": timedelta(hours=number),
         "jsonb": f'{{"note": "{canary}"}}',
         "text[]": [canary],

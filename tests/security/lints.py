@@ -6,6 +6,8 @@ import textwrap
 from typing import LiteralString
 
 from shared.schema import logins
+from shared.schema.price_guard import FUNCTIONS, GUARD, NOT_CALLED_BY_SERVICES
+from tests.security.catalogue import WORDS
 from tests.security.ground import PROBE, SERVICES, Check, Ground
 
 DEFINERS = [
@@ -15,6 +17,15 @@ DEFINERS = [
     "touch_api_key(uuid,text)",
 ]
 """Functions that run as their owner, who sees everything. Each was reviewed: docs/security.md."""
+
+GUARDS = [one.replace("timestamptz", "timestamp with time zone") for one in FUNCTIONS]
+"""Functions that run as the guard of prices, whom row-level security binds."""
+
+GUARDED = [
+    "approval_revisions", "approval_verdicts", "approvals", "price_changes", "price_notices",
+    "price_versions", "subscription_prices",
+]  # fmt: skip
+"""Tables that nobody else writes."""
 
 NUMBERS_OF_JOBS = [
     "procrastinate_events_id_seq",
@@ -42,6 +53,11 @@ def _lint(name: str, finding: LiteralString, query: LiteralString) -> Check:
             "owner": logins.OWNER,
             "probe": PROBE,
             "definers": DEFINERS,
+            "words": list(WORDS),
+            "guard": GUARD,
+            "guards": GUARDS,
+            "guarded": GUARDED,
+            "steps": [one.partition("(")[0] for one in NOT_CALLED_BY_SERVICES],
             "numbers_of_jobs": NUMBERS_OF_JOBS,
             "ours_only": OURS_ONLY,
         }
@@ -74,7 +90,8 @@ CHECKS: list[Check] = [
           ('may replicate', r.rolreplication),
           ('bypasses row security', r.rolbypassrls AND r.rolname = ANY (%(bound)s)),
           ('is a member of another role', EXISTS (
-            SELECT FROM pg_auth_members m WHERE m.member = r.oid)),
+            SELECT FROM pg_auth_members m WHERE m.member = r.oid
+            AND NOT (r.rolname = %(owner)s AND m.roleid = %(guard)s::text::regrole))),
           ('owns a relation', r.rolname <> %(owner)s AND EXISTS (
             SELECT FROM pg_class c WHERE c.relowner = r.oid)),
           ('owns a function', r.rolname <> %(owner)s AND EXISTS (
@@ -148,7 +165,8 @@ CHECKS: list[Check] = [
           WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')) f
         CROSS JOIN LATERAL (VALUES
           ('runs as its owner and is not on the reviewed list',
-            f.prosecdef AND NOT f.signature = ANY (%(definers)s)),
+            f.prosecdef AND NOT f.signature = ANY (CASE f.proowner
+              WHEN %(guard)s::text::regrole THEN %(guards)s::text[] ELSE %(definers)s::text[] END)),
           ('runs as its owner with a search_path that a caller may choose',
             f.prosecdef AND NOT coalesce(
               'search_path=pg_catalog, pg_temp' = ANY (f.proconfig), false)),
@@ -175,6 +193,7 @@ CHECKS: list[Check] = [
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
         JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = k.confkey[1]
         WHERE TENANT AND k.contype = 'f' AND (a.attname <> 'org_id' OR b.attname <> 'org_id')
+        AND NOT k.confrelid::regclass::text = ANY (%(words)s)
         """,
     ),
     _lint(
@@ -237,6 +256,43 @@ CHECKS: list[Check] = [
         SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'S' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
         AND NOT (n.nspname = 'jobs' AND c.relname = ANY (%(numbers_of_jobs)s))
+        """,
+    ),
+    _lint(
+        "prices_are_in_the_hands_of_their_guard_alone",
+        "{}: {}",
+        """
+        SELECT c.relname, 'written by ' || CASE WHEN a.grantee = 0 THEN 'PUBLIC'
+          ELSE a.grantee::regrole::text END
+        FROM pg_class c CROSS JOIN LATERAL (
+          SELECT (aclexplode(c.relacl)).* UNION
+          SELECT (aclexplode(k.attacl)).* FROM pg_attribute k WHERE k.attrelid = c.oid) a
+        WHERE c.relnamespace = to_regnamespace('app') AND c.relname = ANY (%(guarded)s)
+        AND a.privilege_type <> 'SELECT'
+        AND a.grantee NOT IN (c.relowner, %(guard)s::text::regrole,
+          coalesce(to_regrole(%(probe)s::text), 0))
+        UNION ALL
+        SELECT f.oid::regprocedure::text, 'called by ' || CASE WHEN a.grantee = 0 THEN 'PUBLIC'
+          ELSE a.grantee::regrole::text END
+        FROM pg_proc f
+        CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a
+        WHERE f.proowner = %(guard)s::text::regrole AND a.grantee <> f.proowner
+        AND (a.grantee <> 'footfall_pricing'::regrole
+          OR f.proname = ANY (%(steps)s))
+        UNION ALL
+        SELECT r.rolname, p.power FROM pg_roles r CROSS JOIN LATERAL (VALUES
+          ('may log in', r.rolcanlogin),
+          ('stands above the walls',
+            r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication),
+          ('is a member of another role', EXISTS (
+            SELECT FROM pg_auth_members m WHERE m.member = r.oid)),
+          ('may be taken by others than the owner of the schema', EXISTS (
+            SELECT FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.member
+            WHERE m.roleid = r.oid AND NOT o.rolsuper AND o.rolname <> %(owner)s
+            AND NOT o.rolcreaterole)),
+          ('owns a relation', EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid)),
+          ('may create', has_schema_privilege(r.oid, 'app', 'CREATE'))) AS p (power, has)
+        WHERE p.has AND r.rolname = %(guard)s::text
         """,
     ),
     _lint(

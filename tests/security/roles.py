@@ -21,6 +21,9 @@ HIDDEN_FROM_MEMBERS = {
     "api_keys", "audit_entries", "event_hourly", "feature_day", "client_day", "client_revenue_day",
     "insights", "insight_changes", "insight_runs", "detector_settings", "feed_deliveries",
     "webhook_endpoints", "outbox",
+    "tiers", "subscriptions", "competitor_prices", "price_suggestions", "pricing_settings",
+    "price_change_reviews", "approvals", "approval_changes", "approval_revisions",
+    "approval_verdicts", "price_changes", "price_versions", "price_notices", "subscription_prices",
 }  # fmt: skip
 """Tables of an organisation that members have no part in. All with `user_id` show them their own
 rows; all others are the same for everyone in the organisation."""

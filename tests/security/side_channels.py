@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from shared.schema import logins
+from shared.schema.price_guard import GUARD
 from tests.postgres import Connection
 from tests.security.catalogue import TenantTable
 from tests.security.ground import (
@@ -47,8 +48,9 @@ def r21_a_function_in_a_filter_is_told_our_values_only(ground: Ground) -> list[s
     found: list[str] = []
     with ground.database.connect() as admin:
         admin.execute(
-            "CREATE SCHEMA leak; GRANT USAGE ON SCHEMA leak TO PUBLIC;"
-            " CREATE FUNCTION leak.tell(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
+            "CREATE SCHEMA IF NOT EXISTS leak; GRANT USAGE ON SCHEMA leak TO PUBLIC;"
+            " CREATE OR REPLACE FUNCTION leak.tell(text) RETURNS boolean LANGUAGE plpgsql"
+            " COST 0.0000001"
             " AS $$ BEGIN RAISE NOTICE 'told %', $1; RETURN true; END $$"
         )
     with ground.session(PROBE) as session:
@@ -144,7 +146,7 @@ def r28_r29_the_wall_cannot_be_taken_down(ground: Ground) -> list[str]:
     found: list[str] = []
     for login in ground.logins:
         with ground.session(login) as session:
-            others = (logins.OWNER, logins.MAINTENANCE, "postgres")
+            others = (logins.OWNER, logins.MAINTENANCE, GUARD, "postgres")
             found += _allowed(session, login, *(f"SET ROLE {role}" for role in others))
             found += _allowed(
                 session, login, *(f"SET SESSION AUTHORIZATION {role}" for role in others)

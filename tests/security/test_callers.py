@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 import grpc
@@ -17,11 +17,13 @@ from shared.rpc.call import Call
 from tests.attacks import ATTACKS
 from tests.gate import Gate, open_gate
 from tests.organisations import Organisation
-from tests.postgres import MigratedDatabase
+from tests.postgres import MigratedDatabase, Template
 from tests.serving import Names, Running, Told, refusal, serving
 
 _MAX_METADATA_BYTES = 8_000  # grpc itself refuses more
-_STREAMS_OUT = ("TailEvents", "WatchInsights", "BacktestDetectors", "WatchJourneys")
+_STREAMS_OUT = (
+    "TailEvents", "WatchInsights", "BacktestDetectors", "WatchJourneys", "WatchApprovals",
+)  # fmt: skip
 
 
 class Nothing:
@@ -41,6 +43,13 @@ class Nothing:
         raise NotFound
 
 
+@pytest.fixture(scope="module")
+def database(template: Template) -> Iterator[MigratedDatabase]:
+    """One for all tests here: each takes organisations of its own."""
+    with template.clone() as clone:
+        yield clone
+
+
 @pytest_asyncio.fixture
 async def gate(database: MigratedDatabase) -> AsyncIterator[Gate]:
     async with open_gate(database) as opened:
@@ -49,11 +58,11 @@ async def gate(database: MigratedDatabase) -> AsyncIterator[Gate]:
 
 @pytest_asyncio.fixture
 async def server(gate: Gate) -> AsyncIterator[Running]:
-    handlers = Nothing()
+    everywhere: dict[str, Any] = dict.fromkeys(
+        ("ingest", "types", "insight", "journey", "pricing", "approval", "audit"), Nothing()
+    )
     known = cast("Names", gate.authenticator)
-    async with serving(
-        ingest=handlers, types=handlers, insight=handlers, journey=handlers, authenticator=known
-    ) as running:
+    async with serving(**everywhere, authenticator=known) as running:
         yield running
 
 

@@ -51,6 +51,18 @@ def test_every_table_of_tenants_is_on_the_list(ground: Ground) -> None:
         ("r11_", "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO footfall_bi"),
         ("r27_", "CREATE SEQUENCE app.numbers"),
         ("r27_", "CREATE SEQUENCE jobs.numbers"),
+        ("prices_are", "GRANT UPDATE ON app.price_versions TO footfall_pricing"),
+        ("prices_are", "GRANT INSERT (problem) ON app.price_changes TO footfall_bi"),
+        ("prices_are", "GRANT EXECUTE ON FUNCTION app.price_apply TO footfall_insight"),
+        ("prices_are", "GRANT EXECUTE ON FUNCTION app.price_close TO footfall_pricing"),
+        ("prices_are", "GRANT CREATE ON SCHEMA app TO footfall_price_guard"),
+        ("prices_are", "ALTER TABLE app.price_versions OWNER TO footfall_price_guard"),
+        ("prices_are", "ALTER ROLE footfall_price_guard BYPASSRLS"),
+        ("prices_are", "ALTER ROLE footfall_price_guard LOGIN"),
+        ("prices_are", "GRANT footfall_price_guard TO footfall_pricing"),
+        ("r2_no", "GRANT footfall_price_guard TO footfall_pricing"),
+        ("r7_", "ALTER FUNCTION app.price_decide OWNER TO footfall_owner"),
+        ("r7_", "ALTER FUNCTION app.price_decide RESET search_path"),
         ("jobs_are", "GRANT SELECT ON jobs.procrastinate_jobs TO footfall_bi"),
         ("jobs_are", "GRANT TRUNCATE ON jobs.procrastinate_jobs TO footfall_insight"),
         ("jobs_are", "GRANT SELECT ON jobs.procrastinate_jobs_id_seq TO footfall_insight"),
@@ -62,7 +74,9 @@ def test_each_lint_sees_its_fault(ground: Ground, lint: str, spoil: str) -> None
     check = next(check for name, check in BY_NAME.items() if name.startswith(lint))
     mend = {
         "GRANT pg_read": "REVOKE pg_read_all_data FROM footfall_bi",
-        "ALTER ROLE": "ALTER ROLE footfall_pricing NOBYPASSRLS",
+        "ALTER ROLE footfall_pricing": "ALTER ROLE footfall_pricing NOBYPASSRLS",
+        "ALTER ROLE footfall_price_guard": "ALTER ROLE footfall_price_guard NOLOGIN NOBYPASSRLS",
+        "GRANT footfall_price_guard": "REVOKE footfall_price_guard FROM footfall_pricing",
     }
     with ground.database.connect() as admin:
         try:

@@ -44,7 +44,7 @@ ENV PATH=/opt/footfall/bin:$PATH \
 # Days are those of an organisation's time zone: better no image than one without zones.
 RUN footfall --version && python -c "import zoneinfo; zoneinfo.ZoneInfo('America/New_York')"
 USER 10001:10001
-EXPOSE 50051 50052 50053 51051 51052 51053 51061 51062 51063
+EXPOSE 50051 50052 50053 50054 51051 51052 51053 51054 51061 51062 51063 51064
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["footfall", "health", "event-ingest"]
 # `run` replaces itself with the service: SIGTERM reaches it, and it drains.

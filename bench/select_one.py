@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -32,7 +32,10 @@ PATH = "/footfall.bench.v1.AskBenchService/SelectOne"
 
 
 def run(
-    wiring: ModuleType, compared: MethodDescriptor, database_of: Callable[[Any], Database]
+    wiring: ModuleType,
+    compared: MethodDescriptor,
+    database_of: Callable[[Any], Database],
+    statement: LiteralString = "SELECT 1",
 ) -> int:
     """Run the service until told to stop; its exit code.
 
@@ -41,7 +44,7 @@ def run(
 
     async def serve_with_select(service: Service, settings: Settings) -> None:
         database = database_of(service.areas[0].handlers)
-        areas = [*service.areas, _area(compared, database)]
+        areas = [*service.areas, _area(compared, database, statement)]
         permitted = {**service.permitted, PATH: frozenset(Role)}
         await serve(dataclasses.replace(service, areas=areas, permitted=permitted), settings)
 
@@ -52,16 +55,18 @@ def run(
 class _SelectsOne:
     """Answers nothing, having asked the database."""
 
-    def __init__(self, database: Database, answer: type[Message]) -> None:
+    def __init__(self, database: Database, answer: type[Message], statement: LiteralString) -> None:
         self._database = database
         self._answer = answer
+        self._statement = statement
 
     async def SelectOne(self, _: Message, call: Call) -> Message:
-        await self._database.in_one_round_trip([Statement(call.identity.tenant, "SELECT 1", ())])
+        asked = Statement(call.identity.tenant, self._statement, ())
+        await self._database.in_one_round_trip([asked])
         return self._answer()
 
 
-def _area(compared: MethodDescriptor, database: Database) -> Area:
+def _area(compared: MethodDescriptor, database: Database, statement: LiteralString) -> Area:
     asked, answered = compared.input_type, compared.output_type
     file = descriptor_pb2.FileDescriptorProto(
         name="footfall/bench/v1/ask.proto", package="footfall.bench.v1", syntax="proto3"
@@ -74,4 +79,5 @@ def _area(compared: MethodDescriptor, database: Database) -> Area:
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
     service = pool.FindServiceByName("footfall.bench.v1.AskBenchService")
-    return Area(service, _SelectsOne(database, message_factory.GetMessageClass(answered)))
+    answer = message_factory.GetMessageClass(answered)
+    return Area(service, _SelectsOne(database, answer, statement))

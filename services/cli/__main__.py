@@ -67,6 +67,7 @@ def main() -> None:
     Watch events come:   footfall tail
     See what they mean:  footfall insights generate
     Know what to do:     footfall journey next CLIENT
+    Decide on a price:   footfall approvals list
 
     Every command takes --json: one JSON document on standard output, nothing else.
     """

@@ -21,7 +21,13 @@ from services.cli.environment import environment
 from services.cli.state import published
 from shared.data_dir import DataDir
 from shared.refusal import StartRefused
-from shared.settings import EventIngestSettings, InsightSettings, JourneySettings, Settings
+from shared.settings import (
+    EventIngestSettings,
+    InsightSettings,
+    JourneySettings,
+    PricingSettings,
+    Settings,
+)
 from shared.settings_source import load
 
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -53,6 +59,11 @@ SERVICES: Mapping[str, Where] = {
         "journey", "FOOTFALL_JOURNEY_ADDRESS", JourneySettings().port,
         lambda settings: settings.command_line.journey_address,
         lambda settings: settings.journey.port,
+    ),
+    "pricing": Where(
+        "pricing", "FOOTFALL_PRICING_ADDRESS", PricingSettings().port,
+        lambda settings: settings.command_line.pricing_address,
+        lambda settings: settings.pricing.port,
     ),
 }  # fmt: skip
 

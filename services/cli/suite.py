@@ -13,6 +13,8 @@ from shared.settings import (
     InsightWorkerSettings,
     JourneySettings,
     JourneyWorkerSettings,
+    PricingSettings,
+    PricingWorkerSettings,
 )
 
 
@@ -55,7 +57,7 @@ class Program:
 
 def _service(
     name: str,
-    defaults: EventIngestSettings | InsightSettings | JourneySettings,
+    defaults: EventIngestSettings | InsightSettings | JourneySettings | PricingSettings,
     calls: tuple[str, ...] = (),
 ) -> Program:
     """A service with the ports that its settings document."""
@@ -79,6 +81,11 @@ SUITE: Sequence[Program] = (
     Program(
         "journey_worker", "services.journey.worker", ("footfall_journey", "footfall_maintenance"),
         metrics_port=JourneyWorkerSettings().metrics_port, part_of="journey", calls=("insight",),
+    ),
+    _service("pricing", PricingSettings()),
+    Program(
+        "pricing_worker", "services.pricing.worker", ("footfall_pricing", "footfall_maintenance"),
+        metrics_port=PricingWorkerSettings().metrics_port, part_of="pricing",
     ),
 )  # fmt: skip
 

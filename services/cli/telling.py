@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import MessageToDict
@@ -10,6 +11,9 @@ from google.protobuf.message import Message
 from rich.console import RenderableType
 
 from services.cli.terminal import consoles
+
+MORE = "[dim]there are more: raise --limit[/]"
+"""Stands below a list that was cut."""
 
 _LONGEST_TOLD = 60
 
@@ -34,6 +38,14 @@ def show(*pictures: RenderableType) -> None:
     for picture in pictures:
         if picture:
             console.print(picture)
+
+
+def tell(answer: Any, picture: Callable[[Any], Any], *, as_json: bool) -> None:
+    """The whole answer to scripts, a picture of it to people."""
+    if as_json:
+        one_line(answer)
+    else:
+        show(picture(printable(answer)))
 
 
 def printable(answer: AnyMessage) -> AnyMessage:

@@ -82,6 +82,7 @@ def test_only_callers_reach_in_and_only_from_this_machine() -> None:
         "event-ingest": ['["${PUBLISH:-127.0.0.1:50051}:50051"]'],
         "insight": ['["${PUBLISH_INSIGHT:-127.0.0.1:50052}:50052"]'],
         "journey": ['["${PUBLISH_JOURNEY:-127.0.0.1:50053}:50053"]'],
+        "pricing": ['["${PUBLISH_PRICING:-127.0.0.1:50054}:50054"]'],
     }
     assert "internal: true" in blocks("networks")["database"]
 

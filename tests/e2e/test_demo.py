@@ -109,6 +109,32 @@ def _pictures(said: str) -> list[str]:
     return [line for line in said.splitlines() if "--data-dir" not in line]
 
 
+def test_no_price_changes_without_the_consent_of_another() -> None:
+    with scratch_data_dir() as data_dir:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.cli", "demo", "pricing", "--json",
+             "--data-dir", str(data_dir.root)],
+            capture_output=True, text=True, timeout=180, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert not running_on(data_dir.root)
+    told = json.loads(done.stdout)
+    assert told["simulated"]
+    assert not any(one["insufficient_data"] for one in told["elasticities"])
+    assert {one["tier_id"]: one["true"] for one in told["elasticities"]}["pro"] == -0.6
+    assert told["suggestion"]["bound_by"] == ["max_step"]
+    assert told["approval"]["proposed_price"] == told["suggestion"]["suggested_price"]
+    assert told["refused"] == [
+        {"who": "ann", "code": "PERMISSION_DENIED", "reason": "SELF_APPROVAL"},
+        {"who": "backend", "code": "PERMISSION_DENIED", "reason": "ROLE_NOT_PERMITTED"},
+    ]
+    assert told["price_change"]["state"] == "PRICE_CHANGE_STATE_NOTICE_RUNNING"
+    assert int(told["price_change"]["notices_delivered"]) == 1
+    assert told["price_in_force"]["units"] == "49"
+    assert told["audited"] == ["approval.request", "approval.approve", "price_notice.record"]
+    assert told["audit"]["valid"]
+
+
 def test_a_directory_that_no_demo_made_is_left_alone() -> None:
     with scratch_data_dir() as data_dir:
         precious = data_dir.root / "precious"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -21,7 +22,10 @@ BUF = Path(sys.executable).parent / "buf"
 SERVICE = "footfall.events.v1.EventIngestService"
 INSIGHT = "footfall.insights.v1.InsightService"
 JOURNEY = "footfall.journey.v1.JourneyService"
-SERVICES = ("event_ingest", "insight", "journey")
+PRICING = "footfall.pricing.v1.PricingService"
+APPROVAL = "footfall.pricing.v1.ApprovalService"
+AUDIT = "footfall.audit.v1.AuditService"
+SERVICES = ("event_ingest", "insight", "journey", "pricing")
 ABANDONED = {"type": "feature_abandoned", "userId": "mia", "feature": "export"}
 """Six of it, and somebody is stuck."""
 
@@ -31,37 +35,54 @@ class Suite:
     address: str
     insight: str
     journey: str
+    pricing: str
     key: str
+    ann: str
+    bob: str
+    """Keys of two admins."""
 
     @property
     def told(self) -> list[str]:
         """All that a stranger knows."""
-        return [self.address, self.key, self.insight, self.journey]
+        return [
+            self.address, self.key, self.insight, self.journey, self.pricing, self.ann, self.bob
+        ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[Suite]:
     with scratch_data_dir() as data_dir, up(data_dir) as running:
         where = ("--data-dir", str(data_dir.root), "--json")
-        address, insight, journey = (running.line[one] for one in SERVICES)
+        addresses = [running.line[one] for one in SERVICES]
         org = _json(footfall("services.cli", "org", "create", "Acme", *where))["org_id"]
-        made = footfall(
-            "services.cli", "key", "create", "--org", org, "--role", "service",
-            "--subject", "backend", *where,
+        staff = (("backend", "service"), ("ann", "admin"), ("bob", "admin"))
+        made = (
+            footfall(
+                "services.cli", "key", "create", "--org", org, "--role", role,
+                "--subject", subject, *where,
+            )
+            for subject, role in staff
         )  # fmt: skip
-        yield Suite(address, insight, journey, _json(made)["key"])
+        yield Suite(*addresses, *(_json(one)["key"] for one in made))
 
 
 def curl(suite: Suite, address: str, method: str, *requests: Mapping[str, Any]) -> list[Any]:
     """What `buf curl` prints: a document for each answer."""
-    done = subprocess.run(
+    done = curled(suite.key, address, method, *requests)
+    assert done.returncode == 0, done.stderr
+    return _documents(done.stdout)
+
+
+def curled(
+    key: str, address: str, method: str, *requests: Mapping[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge",
-         "-H", f"authorization: Bearer {suite.key}", "-d", "@-",
+         "-H", f"authorization: Bearer {key}", "-d", "@-",
          f"http://{address}/{method}"],
         input="".join(json.dumps(one) for one in requests),
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    return _documents(done.stdout)
 
 
 def test_buf_curl_is_answered(suite: Suite) -> None:
@@ -114,6 +135,35 @@ def test_buf_curl_follows_a_client(suite: Suite) -> None:
     assert "action" not in ask("GetNextBestAction", who)
 
 
+def test_buf_curl_changes_a_price_with_consent(suite: Suite) -> None:
+    """Ask, be refused as one's own judge, be agreed to by another, and find it in the log."""
+
+    def ask(key: str, method: str, request: Mapping[str, Any]) -> Any:
+        done = curled(key, suite.pricing, method, request)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    price = {"currencyCode": "EUR", "units": "49"}
+    tier = {"tierId": "buf", "price": price, "billingPeriod": "BILLING_PERIOD_MONTH"}
+    assert ask(suite.ann, f"{PRICING}/UpsertTier", {"tier": tier})["created"]
+    wish = {"tierId": "buf", "proposedPrice": {**price, "units": "59"}, "reason": "more is in it"}
+    approval = ask(suite.ann, f"{APPROVAL}/RequestApproval", wish)["approval"]
+    assert approval["state"] == "APPROVAL_STATE_PENDING_REVIEW"
+    decision = {"approvalId": approval["approvalId"], "etag": approval["etag"], "notes": "fine"}
+    refused = curled(suite.ann, suite.pricing, f"{APPROVAL}/ApprovePriceChange", decision)
+    answer = json.loads(refused.stderr)
+    assert answer["code"] == "permission_denied"
+    assert b"SELF_APPROVAL" in base64.b64decode(answer["details"][0]["value"] + "==")
+    agreed = ask(suite.bob, f"{APPROVAL}/ApprovePriceChange", decision)
+    assert agreed["approval"]["state"] == "APPROVAL_STATE_APPROVED"
+    assert agreed["priceChange"]["state"] == "PRICE_CHANGE_STATE_NOTICE_RUNNING"
+    kept = ask(suite.bob, f"{PRICING}/GetTier", {"tierId": "buf"})["tier"]
+    assert kept["price"] == price, "notice runs"
+    verified = ask(suite.bob, f"{AUDIT}/VerifyAuditLog", {})
+    assert verified["valid"]
+    assert int(verified["entries"]) >= 3
+
+
 def test_grpc_requests_is_answered(suite: Suite) -> None:
     command = [sys.executable, "-W", "ignore", str(HERE / "asked.py"), *suite.told]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -149,6 +199,7 @@ def _looks_right(answers: Mapping[str, Any]) -> None:
     assert "urgent_outreach" not in str(answers["insights"]), "nobody has left"
     assert answers["settings"]["settings"]["min_previous_events"] == 20
     _was_followed(answers["journey"])
+    _was_agreed_to(answers["price"])
 
 
 def _was_followed(journey: Mapping[str, Any]) -> None:
@@ -161,6 +212,17 @@ def _was_followed(journey: Mapping[str, Any]) -> None:
     assert journey["outcome"]["cooldown_until"]
     assert not journey["after"].get("action")
     assert journey["after"]["withheld"][0]["reason"] == "WITHHELD_REASON_COOLDOWN"
+
+
+def _was_agreed_to(price: Mapping[str, Any]) -> None:
+    """Not by who asked; by another, with notice; and the log knows it."""
+    assert price["asked"]["state"] == "APPROVAL_STATE_PENDING_REVIEW"
+    assert price["refused"] == ["PERMISSION_DENIED", True]
+    assert price["agreed"]["approval"]["state"] == "APPROVAL_STATE_APPROVED"
+    change = price["agreed"]["price_change"]
+    assert change["state"] == "PRICE_CHANGE_STATE_NOTICE_RUNNING"
+    assert int(change["new_price"]["units"]) == 59
+    assert price["verified"]["valid"]
 
 
 def _verdicts(batch: Mapping[str, Any]) -> list[str]:

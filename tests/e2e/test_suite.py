@@ -20,7 +20,8 @@ from tests.ups import footfall, until_serving, up
 ALL = {program.name for program in SUITE}
 OF_EVENT_INGEST = {"event_ingest", "event_ingest_worker"}
 OF_INSIGHT = {"insight", "insight_worker"}
-OF_JOURNEY = ALL - OF_EVENT_INGEST - OF_INSIGHT
+OF_JOURNEY = {"journey", "journey_worker"}
+OF_PRICING = ALL - OF_EVENT_INGEST - OF_INSIGHT - OF_JOURNEY
 
 
 @pytest.fixture
@@ -68,7 +69,12 @@ def until_the_doctor_finds_all_well(data_dir: DataDir) -> None:
 
 @pytest.mark.parametrize(
     ("only", "programs"),
-    [("event-ingest", OF_EVENT_INGEST), ("insight", OF_INSIGHT), ("journey", OF_JOURNEY)],
+    [
+        ("event-ingest", OF_EVENT_INGEST),
+        ("insight", OF_INSIGHT),
+        ("journey", OF_JOURNEY),
+        ("pricing", OF_PRICING),
+    ],
 )
 def test_of_what_is_chosen_nothing_else_starts(
     data_dir: DataDir, only: str, programs: set[str]

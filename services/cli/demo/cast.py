@@ -19,6 +19,8 @@ from shared.identity.administration.organisations import OrganisationSettings
 from shared.identity.identity import Role
 
 _SUBJECT = "demo"
+ANN, BOB, BACKEND = "ann", "bob", "backend"
+"""Two people who decide on prices, and what works for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class Organisation:
     name: str
     org_id: UUID
     caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who works in one organisation, and how each calls."""
+
+    org_id: UUID
+    callers: Mapping[str, Caller]
 
 
 async def assembled(data_dir: DataDir, address: str) -> Mapping[str, Organisation]:
@@ -47,6 +57,19 @@ async def studio(data_dir: DataDir, address: str) -> Organisation:
     """The one whose clients are simulated."""
     async with _desk(data_dir) as desk:
         return await _made(desk, "ST", "A studio with simulated clients", address)
+
+
+async def shop(data_dir: DataDir, address: str) -> Staff:
+    """The one whose sales are simulated."""
+    roles = {ANN: Role.ADMIN, BOB: Role.ADMIN, BACKEND: Role.SERVICE}
+    settings = OrganisationSettings("A shop with simulated sales", retention_days=None)
+    async with _desk(data_dir) as desk:
+        org_id = await organisations.create(desk, settings)
+        keys = {
+            subject: await credentials.create_key(desk, org_id, KeyWish(role, subject))
+            for subject, role in roles.items()
+        }
+    return Staff(org_id, {name: Caller(address, made.key.text) for name, made in keys.items()})
 
 
 @asynccontextmanager

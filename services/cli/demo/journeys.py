@@ -35,6 +35,7 @@ from services.cli.demo.clients import Simulated, event, simulated
 from services.cli.demo.walls import Trial
 from services.cli.journey import advice, views, words
 from services.cli.journey.asking import Journey, journey_of
+from services.cli.terminal.tables import table
 from shared.refusal import StartRefused
 
 _PAYMENT = 10_000
@@ -172,7 +173,7 @@ async def _paid(
 
 def _changes(moments: Sequence[Moment]) -> RenderableType:
     """A line for each moment, with what changed since the one before."""
-    rows = views.table("", "what to do", "score", "level", "because", right=["score"])
+    rows = table("", "what to do", "score", "level", "because", right=["score"])
     for before, one in zip([moments[0], *moments], moments, strict=False):
         answer = one.answer
         rows.add_row(

@@ -10,10 +10,11 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from services.cli.state import LOCK, State, withdraw
+from services.cli.suite import chosen
 from services.cli.supervise import Supervisor, Wish
 from shared.data_dir import DataDir
 from shared.embedded import status
@@ -29,8 +30,10 @@ class NotOfADemo(StartRefused):
 
 
 @asynccontextmanager
-async def staged(data_dir: DataDir, notice: Callable[[str], None]) -> AsyncIterator[State]:
-    """The suite on an empty directory; leaving stops it, whatever happened."""
+async def staged(
+    data_dir: DataDir, notice: Callable[[str], None], only: Iterable[str] = ()
+) -> AsyncIterator[State]:
+    """The suite, or these services, on an empty directory; leaving stops it, whatever happened."""
     from shared.schema.migrate import migrate
 
     _require_own(data_dir)
@@ -39,9 +42,8 @@ async def staged(data_dir: DataDir, notice: Callable[[str], None]) -> AsyncItera
         (data_dir.root / _MARK).touch()
         await _until_postgres_is_gone(data_dir)
         _empty(data_dir)
-        supervisor = Supervisor(
-            Wish(data_dir, _environ(os.environ), any_ports=True), migrate, notice
-        )
+        wish = Wish(data_dir, _environ(os.environ), any_ports=True, programs=chosen(only))
+        supervisor = Supervisor(wish, migrate, notice)
         try:
             yield await supervisor.start()
         finally:

@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 
-_ACTS = 10
 _INDENT = 5
 
 
@@ -18,6 +17,7 @@ class Telling:
     """People get `console`; scripts, without one, get `document`."""
 
     console: Console | None
+    acts: int = 10
     document: dict[str, Any] = field(default_factory=dict)
     _act: int = 0
 
@@ -25,7 +25,7 @@ class Telling:
         """A new part begins."""
         self._act += 1
         if self.console is not None:
-            self.console.print(f"\n[bold]{self._act}/{_ACTS}  {title}[/]")
+            self.console.print(f"\n[bold]{self._act}/{self.acts}  {title}[/]")
 
     def show(self, *pictures: RenderableType) -> None:
         """For people."""

@@ -24,6 +24,7 @@ from footfall.journey.v1.actions_pb2 import (
 from footfall.journey.v1.journey_pb2 import Action, Channel, Priority
 from services.cli.journey import views, words
 from services.cli.terminal.sized import NARROW, Sized
+from services.cli.terminal.tables import table
 
 _INDENT = 2
 _SCALE, _SHORT = 20, 10
@@ -163,7 +164,7 @@ def _in_lines(told: GetActionReportResponse) -> RenderableType:
 
 
 def _in_columns(told: GetActionReportResponse) -> RenderableType:
-    rows = views.table("action", *_COLUMNS, "taken up", "", right=_COLUMNS, whole=["taken up", ""])
+    rows = table("action", *_COLUMNS, "taken up", "", right=_COLUMNS, whole=["taken up", ""])
     for one in told.actions:
         counts = (Text(f"{getattr(one, name):,}") for name in _COLUMNS)
         rows.add_row(
@@ -211,7 +212,7 @@ def _estimates(title: str, shares: Iterable[tuple[str, Estimate]], end: str) -> 
 def _learnt(found: Sequence[LearntAction]) -> RenderableType:
     def rows(width: int) -> Table:
         pictures = [""] if width >= NARROW else []
-        made = views.table("believed of", "segment", *pictures, "", "outcomes", right=["outcomes"])
+        made = table("believed of", "segment", *pictures, "", "outcomes", right=["outcomes"])
         for one in found:
             effect = one.effect
             made.add_row(

@@ -27,7 +27,7 @@ from services.cli.importing.sources import (
     name_without_suffixes,
     open_source,
 )
-from services.cli.journey import views, words
+from services.cli.journey import words
 from services.cli.journey.asking import journey_of
 from services.cli.journey.client_rows import Mapper, NoSuchField, field_named
 from services.cli.journey.client_upload import OUTCOMES, Account, Import, Pace, Refused
@@ -35,6 +35,7 @@ from services.cli.telling import as_json as document_of
 from services.cli.telling import shown
 from services.cli.terminal import consoles
 from services.cli.terminal.gauge import gauge
+from services.cli.terminal.tables import table
 
 _INTERRUPTED = 130
 _TRIED = 3
@@ -226,7 +227,7 @@ def _summary(account: Account, mapper: Mapper) -> RenderableType:
 
 
 def _refusals(account: Account) -> RenderableType:
-    rows = views.table("row", "client", "why")
+    rows = table("row", "client", "why")
     for one in account.listed[:_SHOWN]:
         rows.add_row(str(one.row), Text(shown(one.client_id), "bold"), Text(shown(one.message)))
     more = account.refused - min(len(account.listed), _SHOWN)

@@ -17,6 +17,7 @@ from footfall.journey.v1.funnel_pb2 import (
 from services.cli.journey import advice, views, words
 from services.cli.terminal import blocks
 from services.cli.terminal.sized import NARROW, Sized
+from services.cli.terminal.tables import table
 
 _WIDTH, _SHORTEST = 30, 5
 """Of bars; where there is no room for the shortest there is none."""
@@ -40,7 +41,7 @@ def _steps(came: Sequence[FunnelStage], width: int) -> Table:
     right = ["came", "went on", "after", "here", "lost"]
     titles = ["stage", "came", "", "went on", "after", "here", "lost"]
     told = [True, True, width >= _SHORTEST, True, width >= 0, True, True]
-    rows = views.table(*compress(titles, told), right=right)
+    rows = table(*compress(titles, told), right=right)
     most = max(one.entered for one in came)
     for one in came:
         rows.add_row(*compress(_step(one, most, width), told))

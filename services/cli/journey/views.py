@@ -21,25 +21,13 @@ from services.cli.journey.timeline import Timeline
 from services.cli.journey.waterfall import Waterfall
 from services.cli.terminal import blocks
 from services.cli.terminal.sized import NARROW, Sized
+from services.cli.terminal.tables import table
 
 UNKNOWN_USE = "nothing is known of how the client uses the product"
 
 _FULL = 100.0
 _GAUGE_WIDTH = 10
 _INDENT = 2
-
-
-def table(*titles: str, right: Sequence[str] = (), whole: Sequence[str] = ("",)) -> Table:
-    """An empty one; what is right or whole, such as pictures without a title, is never wrapped."""
-    made = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        made.add_column(
-            title,
-            overflow="fold",
-            justify="right" if title in right else "left",
-            no_wrap=title in right or title in whole,
-        )
-    return made
 
 
 def level(value: int) -> Text:

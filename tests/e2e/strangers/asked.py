@@ -4,16 +4,20 @@ import json
 import sys
 from typing import Any
 
+import grpc
 from grpc_requests import Client
 
 SERVICE = "footfall.events.v1.EventIngestService"
 INSIGHT = "footfall.insights.v1.InsightService"
 JOURNEY = "footfall.journey.v1.JourneyService"
+PRICING = "footfall.pricing.v1.PricingService"
+APPROVAL = "footfall.pricing.v1.ApprovalService"
+AUDIT = "footfall.audit.v1.AuditService"
 
 
-def main(address: str, key: str, insight_address: str, journey_address: str) -> None:
-    addresses = (address, insight_address, journey_address)
-    client, insight, journey = (Client.get_by_endpoint(one) for one in addresses)
+def main(address: str, key: str, *others: str) -> None:
+    client = Client.get_by_endpoint(address)
+    insight, journey, pricing = (Client.get_by_endpoint(one) for one in others[:3])
     metadata = [("authorization", f"Bearer {key}")]
     batches = [{"batch_number": n, "events": [{"type": "login"}]} for n in (1, 2, 3)]
     answers = {
@@ -27,6 +31,7 @@ def main(address: str, key: str, insight_address: str, journey_address: str) -> 
         "insights": insight.request(INSIGHT, "GenerateInsights", {}, metadata=metadata),
         "settings": insight.request(INSIGHT, "GetDetectorSettings", {}, metadata=metadata),
         "journey": _followed(journey, metadata),
+        "price": _priced(pricing, *others[3:]),
     }
     print(json.dumps(answers))
 
@@ -54,6 +59,28 @@ def _followed(journey: Any, metadata: object) -> Any:
         "next": recommended,
         "outcome": ask("RecordActionOutcome", came_of_it),
         "after": ask("GetNextBestAction", who),
+    }
+
+
+def _priced(pricing: Any, *keys: str) -> Any:
+    ann, bob = ([("authorization", f"Bearer {key}")] for key in keys)
+    price = {"currency_code": "EUR", "units": 49}
+    tier = {"tier_id": "py", "price": price, "billing_period": "BILLING_PERIOD_MONTH"}
+    pricing.request(PRICING, "UpsertTier", {"tier": tier}, metadata=ann)
+    wish = {"tier_id": "py", "proposed_price": {**price, "units": 59}, "reason": "more is in it"}
+    asked = pricing.request(APPROVAL, "RequestApproval", wish, metadata=ann)["approval"]
+    decision = {"approval_id": asked["approval_id"], "etag": asked["etag"], "notes": "fine"}
+    try:
+        refused = pricing.request(APPROVAL, "ApprovePriceChange", decision, metadata=ann)
+    except grpc.RpcError as error:
+        trailing: Any = error.trailing_metadata()
+        details = dict(trailing)["grpc-status-details-bin"]
+        refused = [error.code().name, b"SELF_APPROVAL" in details]
+    return {
+        "asked": asked,
+        "refused": refused,
+        "agreed": pricing.request(APPROVAL, "ApprovePriceChange", decision, metadata=bob),
+        "verified": pricing.request(AUDIT, "VerifyAuditLog", {}, metadata=bob),
     }
 
 

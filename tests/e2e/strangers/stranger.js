@@ -1,7 +1,41 @@
 // A client in another language that knows nothing but the address: it asks the server what it speaks.
 const grpc = require("@grpc/grpc-js");
 const { GrpcReflection } = require("grpc-js-reflection-client");
-const [address, key, insightAddress, journeyAddress] = process.argv.slice(2);
+const [address, key, insightAddress, journeyAddress, pricingAddress, ann, bob] = process.argv.slice(2);
+
+// Ask for a price, be refused as one's own judge, and be agreed to by another.
+async function priced(credentials, options) {
+  const reflection = new GrpcReflection(pricingAddress, credentials);
+  const stub = async (name) => {
+    const [area, service] = name.split(".");
+    const file = await reflection.getDescriptorBySymbol(`footfall.${area}.v1.${service}`);
+    const Stub = file.getPackageObject(options).footfall[area].v1[service];
+    return new Stub(pricingAddress, credentials);
+  };
+  const as = (bearer, client, method, request) => {
+    const metadata = new grpc.Metadata();
+    metadata.set("authorization", `Bearer ${bearer}`);
+    return new Promise((resolve, reject) =>
+      client[method](request, metadata, (error, answer) => (error ? reject(error) : resolve(answer))));
+  };
+  const tiers = await stub("pricing.PricingService");
+  const approvals = await stub("pricing.ApprovalService");
+  const audit = await stub("audit.AuditService");
+  const price = { currency_code: "EUR", units: "49" };
+  const tier = { tier_id: "js", price, billing_period: "BILLING_PERIOD_MONTH" };
+  await as(ann, tiers, "UpsertTier", { tier });
+  const proposed_price = { ...price, units: "59" };
+  const wish = { tier_id: "js", proposed_price, reason: "more is in it" };
+  const asked = (await as(ann, approvals, "RequestApproval", wish)).approval;
+  const decision = { approval_id: asked.approval_id, etag: asked.etag, notes: "fine" };
+  const refused = await as(ann, approvals, "ApprovePriceChange", decision).catch((error) => {
+    const [details] = error.metadata.get("grpc-status-details-bin");
+    return [grpc.status[error.code], details.includes("SELF_APPROVAL")];
+  });
+  const agreed = await as(bob, approvals, "ApprovePriceChange", decision);
+  const verified = await as(bob, audit, "VerifyAuditLog", {});
+  return { asked, refused, agreed, verified };
+}
 
 async function main() {
   const reflection = new GrpcReflection(address, grpc.ChannelCredentials.createInsecure());
@@ -61,6 +95,7 @@ async function main() {
   });
   const after = await call(journey, "GetNextBestAction", { client_id });
   out.journey = { tracked, next, outcome, after };
+  out.price = await priced(credentials, options);
   console.log(JSON.stringify(out));
 }
 main().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

@@ -329,7 +329,7 @@ def test_a_token_is_revoked_in_its_organisation(
                 "--scope",
                 "x",
             ),
-            "There are: clients:read, clients:write, customer_actions:read, customer_actions:write",
+            "There are: approvals:decide, approvals:read, approvals:write, audit:read, ",
         ),
         (("member", "set-role", "a", "--org", uuid4(), "--role", "owner"), "no organisation"),
     ],

@@ -1,0 +1,1 @@
+"""`footfall pricing`, `footfall approvals` and `footfall audit`, with all that they draw."""

@@ -214,7 +214,7 @@ BEGIN
   SELECT * INTO change FROM app.price_changes
     WHERE org_id = p_org AND price_change_id = p_change FOR UPDATE;
   IF NOT FOUND THEN RETURN 'NOT_FOUND'; END IF;
-  IF btrim(coalesce(p_notes, '')) = '' THEN RETURN 'INCOMPLETE'; END IF;
+  IF p_notes IS NULL OR p_notes !~ '\\S' THEN RETURN 'INCOMPLETE'; END IF;
   IF change.state NOT IN (1, 2) THEN
     RETURN CASE WHEN change.state IN (3, 4) THEN 'ALREADY_APPLIED' ELSE 'OVER' END;
   END IF;

@@ -82,7 +82,9 @@ DECLARE
   moment timestamptz := clock_timestamp();
   number integer := 1;
 BEGIN
-  IF app.current_user_id() IS NULL OR btrim(p_reason) = '' THEN RETURN 'INCOMPLETE'; END IF;
+  IF app.current_user_id() IS NULL OR p_reason IS NULL OR p_reason !~ '\\S' THEN
+    RETURN 'INCOMPLETE';
+  END IF;
   LOOP  -- as `price_hold`, but any number may ask at once
     SELECT * INTO base FROM app.price_versions
       WHERE org_id = p_org AND tier_id = p_tier AND valid_to IS NULL FOR SHARE;
@@ -152,7 +154,7 @@ BEGIN
     OR NOT EXISTS (SELECT FROM app.members m WHERE m.org_id = p_org
       AND m.subject = app.current_user_id() AND m.role IN ('owner', 'admin') AND NOT m.disabled)
   THEN RETURN 'ROLE'; END IF;
-  IF btrim(coalesce(p_notes, '')) = '' OR p_verdict NOT IN (1, 2, 3) THEN
+  IF p_notes IS NULL OR p_notes !~ '\\S' OR p_verdict NOT IN (1, 2, 3) THEN
     RETURN 'INCOMPLETE';
   END IF;
   SELECT * INTO known FROM app.approvals WHERE org_id = p_org AND approval_id = p_approval;

@@ -108,7 +108,7 @@ _GUARDED = {
         {_CURRENCY},
         requested_effective_at timestamptz CHECK (requested_effective_at
           BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 00:00:00+00'),
-        reason text NOT NULL CHECK (btrim(reason) <> ''),
+        reason text NOT NULL CHECK (reason ~ '\\S'),
         evidence jsonb NOT NULL,
         risks jsonb NOT NULL,
         contributors text[] NOT NULL CHECK (cardinality(contributors) > 0),
@@ -125,7 +125,7 @@ _GUARDED = {
         verdict smallint NOT NULL CHECK (verdict BETWEEN 1 AND 3),
         decided_by text NOT NULL,
         role text NOT NULL CHECK (role IN ('owner', 'admin')),
-        notes text NOT NULL CHECK (btrim(notes) <> ''),
+        notes text NOT NULL CHECK (notes ~ '\\S'),
         decided_at timestamptz NOT NULL,
         PRIMARY KEY (org_id, approval_id, revision),
         UNIQUE (org_id, approval_id, revision, content_hash, verdict),

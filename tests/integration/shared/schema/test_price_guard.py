@@ -119,7 +119,7 @@ def test_there_are_three_verdicts_and_each_has_its_reason(till: Till, verdict: i
     if verdict is None:
         with pytest.raises(psycopg.errors.NotNullViolation):
             till.decide(BOB, asked, verdict)
-        for notes in ("", "   ", None):
+        for notes in ("", " \n\t", None):
             assert till.decide(BOB, asked, notes=notes) == "INCOMPLETE"
     else:
         assert till.decide(BOB, asked, verdict) == "INCOMPLETE"
@@ -129,7 +129,8 @@ def test_there_are_three_verdicts_and_each_has_its_reason(till: Till, verdict: i
 def test_a_request_is_whole_and_of_somebody(till: Till) -> None:
     assert till.send_request(None, 900) == "INCOMPLETE"
     assert till.send_request("", 900) == "INCOMPLETE"
-    assert till.send_request(ANN, 900, reason=" ") == "INCOMPLETE"
+    for blank in (" ", "\n\t "):
+        assert till.send_request(ANN, 900, reason=blank) == "INCOMPLETE"
     assert till.send_request(ANN, 1000) == "SAME_PRICE"
     assert till.send_request(ANN, 900, currency="USD") == "CURRENCY"
     assert till.send_request(ANN, 900, tier="Pro") == "NOT_FOUND"

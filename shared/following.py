@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, any_, func, literal, select, true
 
 from shared.errors import ResumeTokenExpired, StreamLifeEnded
 
@@ -34,6 +34,9 @@ CHUNK = 200
 
 ROWS = 20
 """Rows of a log that are read in one go."""
+
+_AHEAD = 10_000
+"""Rows of a log that are looked through for what changes again; it bounds what a look costs."""
 
 _GRACE = timedelta(hours=1)
 """Who is told the oldest place has so long to go there."""
@@ -101,6 +104,33 @@ class Log(Generic[Id]):
         rows = (await connection.execute(query)).all()
         return [(row[0], row[1]) for row in rows], rows[0][2] if rows else datetime.now(UTC)
 
+    async def select_changed_again(
+        self,
+        connection: AsyncConnection,
+        org_id: UUID,
+        batches: Sequence[Batch[Id]],
+        steps: Sequence[tuple[Id, Place]],
+    ) -> set[Id]:
+        """Ids of these steps that a later row names too: they are shown there, and not here.
+
+        To be asked after what is shown was read, which may be newer than the steps: whatever was
+        seen of a later change, its row is seen here, even beyond the horizon.
+        """
+        if not steps:
+            return set()
+        log, kind = self.table.c, self.table.c[self.ids].type
+        ahead = (
+            select(log[self.ids].label("ids"))
+            .where(log.org_id == org_id, log.position > reached(batches, steps[-1][1]))
+            .order_by(log.position)
+            .limit(_AHEAD)
+            .subquery()
+        )
+        named = func.unnest(ahead.c.ids).table_valued("id").render_derived().lateral()
+        wanted = any_(literal([one for one, _ in steps], kind))
+        query = select(named.c.id).select_from(ahead.join(named, true()))
+        return set((await connection.execute(query.where(named.c.id == wanted))).scalars())
+
     async def select_place_of_now(self, connection: AsyncConnection, org_id: UUID) -> Place:
         """The place after the last row that no earlier one can follow."""
         log = self.table.c
@@ -137,6 +167,12 @@ def latest(steps: Sequence[tuple[Id, Place]]) -> list[tuple[Id, Place]]:
     """Of steps through a log those that stay when of equal ids the last alone is looked at."""
     last = {one: index for index, (one, _) in enumerate(steps)}
     return [step for index, step in enumerate(steps) if last[step[0]] == index]
+
+
+def reached(batches: Sequence[Batch[Id]], after: Place) -> int:
+    """The position of the last row of which an id was looked at, be it in part."""
+    rest = (position for position, _ in batches if position > after.position)
+    return next(rest, after.position) if after.offset else after.position
 
 
 def has_more(batches: Sequence[Batch[Id]], after: Place) -> bool:

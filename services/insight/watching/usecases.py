@@ -36,7 +36,9 @@ async def _read_piece(
         changes, logged_at = await CHANGES.select_batches(connection, org_id, place.position)
         steps = latest(walk(changes, place))
         found = await select_matching(connection, org_id, [one for one, _ in steps], where=where)
-    insights = [(found[one], after) for one, after in steps if one in found]
+        again = await CHANGES.select_changed_again(connection, org_id, changes, steps)
+    shown = found.keys() - again
+    insights = [(found[one], after) for one, after in steps if one in shown]
     # Without rows no further: after a crash Postgres gives ids again that nobody committed with.
     after = steps[-1][1] if steps else place
     return Piece(insights, after, has_more(changes, after), logged_at)

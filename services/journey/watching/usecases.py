@@ -35,7 +35,9 @@ async def _read_piece(
         found = await select_listed_by_id(
             connection, org_id, wanted, min_level=where.min_level, stages=where.stages
         )
-    clients = [(found[one], after) for one, after in steps if one in found]
+        again = await CHANGES.select_changed_again(connection, org_id, changes, steps)
+    shown = found.keys() - again
+    clients = [(found[one], after) for one, after in steps if one in shown]
     # Without rows no further: after a crash Postgres gives ids again that nobody committed with.
     after = steps[-1][1] if steps else place
     return Piece(clients, after, has_more(changes, after), logged_at)

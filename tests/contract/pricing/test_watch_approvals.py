@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from footfall.pricing.v1 import approval_pb2 as pb
+from shared.following import ROWS
 from tests.approving import (
     APPROVED,
     CHANGES_REQUESTED,
@@ -130,6 +131,33 @@ def test_a_watch_goes_on_where_it_ended(ann: Seller, bob: Seller) -> None:
     with Watch(ann, resume_token=last) as watch:
         third = ask(ann)
         assert watch.wait_for(1) == [third]
+
+
+def test_what_changes_twice_before_it_is_sent_is_sent_once(ann: Seller, bob: Seller) -> None:
+    token = first_of(ann).resume_token
+    made = [ask(ann, 900 - number) for number in range(ROWS - 1)]
+    final = [decide(bob, one, "RejectPriceChange").approval for one in made]
+    with Watch(ann, resume_token=token) as watch:
+        last = ask(ann)
+        assert watch.wait_for(len(final) + 1)[: len(final) + 1] == [*final, last]
+
+
+def test_what_changes_behind_one_who_still_writes_is_sent_once(
+    ann: Seller, bob: Seller, acme: Organisation
+) -> None:
+    token = first_of(ann).resume_token
+    made = ask(ann)
+    other = ask(ann, 950)
+    with acme.database.connect() as writer:
+        with writer.transaction():
+            writer.execute("SELECT pg_current_xact_id()")
+            final = decide(bob, made).approval
+            with Watch(ann, resume_token=token) as watch:
+                assert watch.wait_for(1) == [other]  # the row of `made` is newer than the log seen
+                before = watch.token
+        with Watch(ann, resume_token=before) as watch:
+            last = ask(ann, 970)
+            assert watch.wait_for(2) == [final, last]
 
 
 def test_a_watch_of_a_tier_shows_no_other(ann: Seller) -> None:

@@ -69,7 +69,9 @@ async def _read_piece(
         steps = latest(walk(changes, place))
         wanted = [one for one, _ in steps]
         found = await queries.select_approvals_by_id(transaction.raw, org_id, wanted, tier_id)
-    approvals = [(found[one], after) for one, after in steps if one in found]
+        again = await CHANGES.select_changed_again(connection, org_id, changes, steps)
+    shown = found.keys() - again
+    approvals = [(found[one], after) for one, after in steps if one in shown]
     # Without rows no further: after a crash Postgres gives ids again that nobody committed with.
     after = steps[-1][1] if steps else place
     return Piece(approvals, after, has_more(changes, after), logged_at)

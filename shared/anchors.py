@@ -26,6 +26,8 @@ from shared.data_dir import DataDir
 
 _CHECK_DIGITS = 16
 _NAME = "audit-anchors.jsonl"
+_BEGIN, _END = b'{"org_id":"', b'"}\n'
+"""Of every line that is ours."""
 
 
 class AnchorsUnreadable(Exception):
@@ -110,8 +112,8 @@ class FileAnchors:
         found, damaged, own = [], 0, str(org_id).encode()
         try:
             with self.path.open("rb") as file:
-                for line in _whole_lines(file):
-                    if own in line or not line.endswith(b'"}\n'):
+                for line in _all_lines(file):
+                    if own in line or not (line.startswith(_BEGIN) and line.endswith(_END)):
                         anchor = _anchor(line)
                         damaged += anchor is None and bool(line.strip())
                         if anchor is not None and anchor.org_id == org_id:
@@ -162,6 +164,24 @@ def _check(fields: Mapping[str, object]) -> str:
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
     """All but a last one that did not end yet."""
     return (line for line in file if line.endswith(b"\n"))
+
+
+def _all_lines(file: BinaryIO) -> Iterator[bytes]:
+    """A last one without an end too, unless somebody writes it at this moment: a crash cut it."""
+    for line in file:
+        if line.endswith(b"\n"):
+            yield line
+        elif _nobody_writes(file):
+            yield line + file.readline()  # what came since it was read
+
+
+def _nobody_writes(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True
 
 
 def _ends_well(file: BinaryIO) -> bool:

@@ -19,5 +19,5 @@ def command() -> None:
 
     \b
     footfall audit list --action approval.           who decided on prices
-    footfall audit verify --org ORG_ID               whether anybody changed the log
+    footfall audit verify                            whether anybody changed the log
     """

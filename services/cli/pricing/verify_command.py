@@ -22,8 +22,9 @@ from rich.text import Text
 from services.cli import options, parameters
 from services.cli.desk import owner_url
 from services.cli.environment import environment
+from services.cli.terminal import consoles
 from services.pricing.audit.rules import Verdict
-from services.pricing.audit.usecases import list_logs, verify_audit_log
+from services.pricing.audit.usecases import has_organisation, list_logs, verify_audit_log
 from services.pricing.audit.usecases.verifying import Report
 from shared.anchors import AnchorsUnreadable, FileAnchors, Written, anchors_file
 from shared.clock import SystemClock
@@ -39,8 +40,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("verify")
-@click.option("--org", "org_id", type=parameters.ORG_ID, help="The log of this organisation.")
-@click.option("--all", "everyone", is_flag=True, help="Every log that there is.")
+@click.option("--org", "org_id", type=parameters.ORG_ID, help="Only the log of this organisation.")
+@click.option("--all", "everyone", is_flag=True, help="Every log that there is.  [default]")
 @click.option(
     "--anchors", "files", type=_FILE, multiple=True,
     help="What was written down outside; may be given several times.  [default: the file of the "
@@ -56,7 +57,7 @@ def verify(
     data_dir: DataDir,
     as_json: bool,
 ) -> None:
-    r"""Check that a log is whole: no entry changed, removed, put in, moved or cut off.
+    r"""Check that every log is whole: no entry changed, removed, put in, moved or cut off.
 
     Reads the database as a login that only reads, when FOOTFALL_BI_DATABASE_URL (for --org) or
     FOOTFALL_MAINTENANCE_DATABASE_URL is set, else as its owner; no service takes part. Exits with 1
@@ -64,19 +65,21 @@ def verify(
     same without this program.
 
     \b
+    footfall audit verify
     footfall audit verify --org ORG_ID
-    footfall audit verify --all --anchors /mnt/elsewhere/audit-anchors.jsonl
+    footfall audit verify --anchors /mnt/elsewhere/audit-anchors.jsonl
     """
-    if everyone == (org_id is not None):
+    if everyone and org_id is not None:
         raise click.UsageError("Give either --org ORG_ID or --all.")
     environ = environment(os.environ)
     written = _Written(files or (_file(data_dir),))
-    url = _reader_url(data_dir, environ, of_one=not everyone)
+    url = _reader_url(data_dir, environ, of_one=org_id is not None)
     found = asyncio.run(_verify(url, org_id, written))
     if as_json:
         click.echo(orjson.dumps(_document(found)).decode())
     else:
-        Console(highlight=False, soft_wrap=True).print(_told(found))
+        console = consoles.answers()
+        console.print(_told(found), soft_wrap=not console.is_terminal)
     sys.exit(0 if all(verdict.valid for verdict in found.values()) else 1)
 
 
@@ -107,12 +110,21 @@ async def _verify(url: str, org_id: UUID | None, written: _Written) -> Mapping[U
         for one in sorted(wanted):
             with _progress(one) as report:
                 found[one] = await _check(desk, one, written, report)
+            if one == org_id and not found[one].entries and found[one].valid:
+                await _check_exists(desk, one)
         return found
 
 
 async def _check(desk: Desk, org_id: UUID, written: _Written, report: Report) -> Verdict:
     tenant = Tenant(org_id, Role.OWNER.value, desk.operator)
     return await verify_audit_log(desk.database, tenant, written, report)
+
+
+async def _check_exists(desk: Desk, org_id: UUID) -> None:
+    """Whoever has a log once had a name; who has neither was never there."""
+    tenant = Tenant(org_id, Role.OWNER.value, desk.operator)
+    if not await has_organisation(desk.database, tenant):
+        raise ActRefused(f"There is no organisation {org_id}; see `footfall org list`.")
 
 
 def _file(data_dir: DataDir) -> Path:
@@ -160,7 +172,7 @@ def _log(org_id: UUID, verdict: Verdict) -> Text:
     told.append(f"{org_id}  ").append(f"{verdict.entries:,} entries fit")
     if verdict.anchored_at is not None:
         told.append(
-            f"; {verdict.anchored_entries:,} of them were written down outside by "
+            f"\n        {verdict.anchored_entries:,} of them were written down outside by "
             f"{verdict.anchored_at:%Y-%m-%d %H:%M:%S} UTC"
         )
     if not verdict.valid:

@@ -16,7 +16,7 @@ _PIECE_BYTES = 4 * 1024 * 1024
 
 _SELECT_HEAD = "SELECT sequence, entry_hash FROM app.audit_heads WHERE org_id = %s::uuid"
 _SELECT_NEWEST = """SELECT sequence FROM app.audit_entries WHERE org_id = %s::uuid
-  ORDER BY sequence DESC LIMIT 1"""
+  AND sequence <= %s::bigint ORDER BY sequence DESC LIMIT 1"""
 
 # Texts are made by Postgres, for they say exactly what is kept. A piece is bounded in bytes too.
 _SELECT_NEXT = """
@@ -41,7 +41,7 @@ SELECT sequence, CASE WHEN recorded_at >= '0001-01-02 00:00+00'
     AND recorded_at < '9999-12-31 00:00+00' THEN recorded_at END AS recorded_at,
   actor, actor_role, action, target, details::text AS details, previous_hash, entry_hash
 FROM app.audit_entries
-WHERE org_id = %(org_id)s::uuid AND sequence < %(before)s::bigint AND sequence >= %(floor)s::bigint
+WHERE org_id = %(org_id)s::uuid AND sequence <= %(last)s::bigint AND sequence >= %(floor)s::bigint
   AND (%(actor)s::text = '' OR actor = %(actor)s::text)
   AND (%(target)s::text = '' OR target = %(target)s::text)
   AND starts_with(action, %(action_prefix)s::text)
@@ -54,6 +54,7 @@ SELECT e.org_id, e.entry_hash
 FROM unnest(%s::uuid[], %s::bigint[]) AS k (org_id, sequence)
 JOIN app.audit_entries AS e ON e.org_id = k.org_id AND e.sequence = k.sequence
 """
+_SELECT_ORGANISATION = "SELECT FROM app.organisations WHERE org_id = %s::uuid"
 _SELECT_ORGANISATIONS = """
 SELECT org_id FROM app.audit_heads UNION SELECT org_id FROM app.audit_entries ORDER BY org_id
 """
@@ -66,10 +67,10 @@ async def select_head(raw: RawConnection, org_id: UUID) -> tuple[int, bytes] | N
     return None if row is None else (row[0], bytes(row[1]))
 
 
-async def select_newest(raw: RawConnection, org_id: UUID) -> int:
-    """The number of the last entry that there is; 0 for none."""
-    row = await (await raw.execute(_SELECT_NEWEST, (org_id,))).fetchone()
-    return 0 if row is None else int(row[0])
+async def select_newest(raw: RawConnection, org_id: UUID, last: int) -> int | None:
+    """The number of the last entry that there is up to this one; None for none."""
+    row = await (await raw.execute(_SELECT_NEWEST, (org_id, last))).fetchone()
+    return None if row is None else int(row[0])
 
 
 async def select_next(raw: RawConnection, org_id: UUID, first: int) -> list[Any]:
@@ -81,10 +82,10 @@ async def select_next(raw: RawConnection, org_id: UUID, first: int) -> list[Any]
 
 
 async def select_listed(
-    raw: RawConnection, org_id: UUID, where: Where, *, before: int, floor: int, limit: int
+    raw: RawConnection, org_id: UUID, where: Where, *, last: int, floor: int, limit: int
 ) -> Sequence[Entry]:
-    """The latest of these between two numbers, the lower one included."""
-    bounds: Mapping[str, object] = {"before": before, "floor": floor, "limit": limit}
+    """The latest of these between two numbers."""
+    bounds: Mapping[str, object] = {"last": last, "floor": floor, "limit": limit}
     wanted = {
         "actor": where.actor,
         "target": where.target,
@@ -111,3 +112,8 @@ async def select_hashes(
 async def select_organisations(raw: RawConnection) -> list[UUID]:
     """Whoever has a log, deleted organisations too; for the same login."""
     return [row[0] for row in await (await raw.execute(_SELECT_ORGANISATIONS)).fetchall()]
+
+
+async def select_organisation(raw: RawConnection, org_id: UUID) -> bool:
+    """Whether it is there."""
+    return await (await raw.execute(_SELECT_ORGANISATION, (org_id,))).fetchone() is not None

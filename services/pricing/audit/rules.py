@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+LEAST, MOST = -(2**63), 2**63 - 1
+"""Numbers that an entry can have: one put in before the first is found as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -68,5 +71,6 @@ def notice(entries: int, anchored: int, unreadable: str, damaged: int) -> str:
     elif entries and not anchored:
         said.append("Nothing of this log was found written down outside the database.")
     if damaged:
-        said.append(f"{damaged} lines of what was written down are damaged and were not compared.")
+        lines = "1 line was" if damaged == 1 else f"{damaged:,} lines were"
+        said.append(f"Of what was written down, {lines} damaged and not compared.")
     return " ".join(said)

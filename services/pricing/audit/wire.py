@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
@@ -14,6 +16,12 @@ from footfall.audit.v1 import audit_pb2 as pb
 from services.pricing.audit.rules import Entry, Page, Verdict, Where
 
 _MESSAGE_BYTES = 3 * 1024 * 1024  # clients take 4 MiB unless they say otherwise
+
+# No act of ours comes near these. Who tampered with a log must not keep it from being shown.
+_MOST = 4_096
+_MOST_DETAILS = 512 * 1024
+_DEEPEST = 20
+_NOT_OURS = "details_are_not_ours"
 
 
 def from_list_audit_entries(request: pb.ListAuditEntriesRequest) -> Where:
@@ -35,18 +43,16 @@ def to_list_audit_entries(page: Page) -> tuple[pb.ListAuditEntriesResponse, int 
 
 def to_audit_entry(entry: Entry) -> pb.AuditEntry:
     """An entry as it is shown. Numbers become doubles here; what was hashed keeps all digits."""
-    details = Struct()
-    details.update(json.loads(entry.details, parse_int=float))
     return pb.AuditEntry(
         sequence=entry.sequence,
         recorded_at=_timestamp(entry.recorded_at),
-        actor=entry.actor,
-        actor_role=entry.actor_role,
-        action=entry.action,
-        target=entry.target,
-        details=details,
-        previous_hash=entry.previous_hash.hex(),
-        entry_hash=entry.entry_hash.hex(),
+        actor=entry.actor[:_MOST],
+        actor_role=entry.actor_role[:_MOST],
+        action=entry.action[:_MOST],
+        target=entry.target[:_MOST],
+        details=_details(entry.details),
+        previous_hash=entry.previous_hash[:_MOST].hex(),
+        entry_hash=entry.entry_hash[:_MOST].hex(),
     )
 
 
@@ -62,6 +68,29 @@ def to_verify_audit_log(verdict: Verdict) -> pb.VerifyAuditLogResponse:
         anchored_at=_timestamp(verdict.anchored_at),
         notice=verdict.notice,
     )
+
+
+def _details(kept: str) -> Struct:
+    """What was recorded, or what is wrong with what somebody made of it, and how it begins."""
+    shown = Struct()
+    if len(kept) > _MOST_DETAILS or _depth(kept) > _DEEPEST:
+        shown.update({_NOT_OURS: "too large", "begins": kept[:_MOST]})
+        return shown
+    found = json.loads(kept, parse_int=_number, parse_float=_number)
+    shown.update(found if isinstance(found, dict) else {_NOT_OURS: "no object", "value": found})
+    return shown
+
+
+def _depth(kept: str) -> int:
+    """Of JSON, at the most: brackets in texts count too."""
+    steps = (1 if char in "[{" else -1 for char in kept if char in "[{]}")
+    return max(accumulate(steps), default=0)
+
+
+def _number(written: str) -> float | str:
+    """A double, or its digits where it is none."""
+    value = float(written)
+    return value if math.isfinite(value) else written[:_MOST]
 
 
 def _fitting(entries: Iterable[Entry]) -> tuple[list[pb.AuditEntry], bool]:

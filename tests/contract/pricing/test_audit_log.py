@@ -106,6 +106,38 @@ class TestListing:
         record(acme, 25)
         assert [one.sequence for one in listed(ann, page_size=size)] == list(range(25, 0, -1))
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            *(
+                f"details = {one}"
+                for one in (
+                    "'null'", "'[1]'", "'\"x\"'", "'7'", '\'{"a": 1e400, "b": [-1e999]}\'',
+                    "(repeat('[', 3000) || repeat(']', 3000))::jsonb",
+                    "jsonb_build_object('a', repeat('x', 9000000))",
+                )
+            ),
+            *(f"{one} = repeat('x', 9000000)" for one in ("actor", "action", "target")),
+            "actor_role = repeat('x', 9000000)",
+            *(f"recorded_at = '{one}'" for one in ("infinity", "0044-03-15 BC", "9999-12-31")),
+            "entry_hash = repeat('x', 9000000)::bytea",
+            "previous_hash = ''",
+            "sequence = 9223372036854775807",
+            "sequence = -9223372036854775808",
+        ],
+    )  # fmt: skip
+    def test_whatever_was_done_to_an_entry_the_others_are_shown(
+        self, ann: Seller, acme: Organisation, change: str
+    ) -> None:
+        record(acme, 5)
+        query = f"UPDATE app.audit_entries SET {change} WHERE org_id = %s AND sequence = 3"
+        acme.database.execute(query, acme.org_id)
+        for size in (2, 50):
+            shown = listed(ann, page_size=size)
+            assert len(shown) == 5
+            assert {1, 2, 4, 5} < {one.sequence for one in shown}
+            assert all(MessageToDict(one.details) for one in shown)
+
     def test_filters(self, ann: Seller, acme: Organisation) -> None:
         record(acme, 24)
         assert {one.actor for one in listed(ann, actor="bob")} == {"bob"}
@@ -326,7 +358,7 @@ class TestAnchors:
         finally:
             os.truncate(file, whole)
         assert (answer.valid, answer.anchored_entries) == (True, 2)
-        assert "1 lines" in answer.notice
+        assert "1 line was damaged" in answer.notice
         change = "UPDATE app.audit_entries SET entry_hash = sha256('x') WHERE org_id = %s"
         acme.database.execute(change, acme.org_id)
         record(acme, 1)

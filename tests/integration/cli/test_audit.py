@@ -96,7 +96,9 @@ def test_a_whole_log(verify: Footfall, organisation: Organisation) -> None:
     told = verify("--org", organisation.org_id)
     assert told.exit_code == 0
     assert "whole" in told.stdout
-    assert "505 entries fit; 505 of them were written down outside by" in told.stdout
+    assert "505 entries fit\n" in told.stdout
+    assert " 505 of them were written down outside by" in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 80
     document = verify.json("--org", organisation.org_id)
     [log] = document["logs"]
     assert document["valid"]
@@ -123,7 +125,8 @@ def test_all_logs_those_too_of_whom_only_the_file_knows(
 ) -> None:
     record(organisation, 3)
     record(other_organisation, 4)
-    assert verify.json("--all")["valid"]
+    assert verify.json("--all") == verify.json()
+    assert verify.json()["valid"]
     write_down(verify.file, other_organisation)
     for table in ("audit_entries", "audit_heads"):
         other_organisation.database.execute(
@@ -133,6 +136,20 @@ def test_all_logs_those_too_of_whom_only_the_file_knows(
     logs = {UUID(log["org_id"]): log for log in found["logs"]}
     assert logs[organisation.org_id]["valid"]
     assert logs[other_organisation.org_id]["first_bad_entry"] == 1
+
+
+def test_an_organisation_that_never_was_is_no_whole_log(
+    verify: Footfall, organisation: Organisation
+) -> None:
+    for words in ((), ("--json",)):
+        told = verify("--org", UUID(int=0), *words)
+        assert told.exit_code == 1
+        assert not told.stdout
+        assert f"There is no organisation {UUID(int=0)}" in told.stderr
+    environ = {"FOOTFALL_BI_DATABASE_URL": organisation.database.urls[logins.BI]}
+    assert verify("--org", UUID(int=0), **environ).exit_code == 1
+    [log] = verify.json("--org", organisation.org_id, environ=environ)["logs"]
+    assert (log["valid"], log["entries"]) == (True, 0)
 
 
 def test_files_that_were_moved_away_count_too(
@@ -178,7 +195,7 @@ def test_a_login_that_only_reads_will_do(
         assert len(verify.json("--all", environ=environ)["logs"]) == 1
 
 
-@pytest.mark.parametrize("words", [(), ("--all", "--org", UUID(int=1)), ("--org", "acme")])
+@pytest.mark.parametrize("words", [("--all", "--org", UUID(int=1)), ("--org", "acme")])
 def test_what_is_typed_must_make_sense(verify: Footfall, words: tuple[object, ...]) -> None:
     result = verify(*words)
     assert result.exit_code == 2

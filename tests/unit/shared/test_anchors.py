@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import stat
 from collections import Counter
@@ -73,14 +74,32 @@ def test_a_line_that_a_crash_cut_anywhere_stops_nothing(path: Path) -> None:
     for cut in range(len(second)):
         path.write_bytes(first + second[:cut])
         store = FileAnchors(path)
-        assert store.of(ACME) == Written([anchor(1)])
+        whole = cut == len(second) - 1  # but its end, which comes after all
+        believed = [anchor(1), *([anchor(2)] if whole else [])]
+        assert store.of(ACME) == Written(believed, damaged=cut > 0 and not whole)
         assert store.latest() == {ACME: anchor(1)}
         store.append([anchor(3)])
         assert store.latest() == {ACME: anchor(3)}
         found = FileAnchors(path).of(ACME)
-        whole = cut == len(second) - 1  # but its end, which came after all
-        assert found.anchors == [anchor(1), *([anchor(2)] if whole else []), anchor(3)]
+        assert found.anchors == [*believed, anchor(3)]
         assert found.damaged == (cut > 0 and not whole)
+
+
+def test_a_line_that_is_being_written_is_not_called_damaged(path: Path) -> None:
+    FileAnchors(path).append([anchor(1)])
+    with path.open("ab", buffering=0) as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        writer.write(b'{"org_id":"')
+        assert FileAnchors(path).of(ACME) == Written([anchor(1)])
+    assert FileAnchors(path).of(ACME) == Written([anchor(1)], damaged=1)
+
+
+@pytest.mark.parametrize(
+    "content", [bytes(10**6), bytes(10) + b"\n", b"a line of somebody's", b'{"a":"b"}\n'],
+)  # fmt: skip
+def test_a_file_that_is_not_ours_is_called_damaged(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert FileAnchors(path).of(ACME) == Written([], damaged=1)
 
 
 def test_a_changed_byte_is_never_believed(path: Path) -> None:

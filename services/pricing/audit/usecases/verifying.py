@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from services.pricing.audit import queries
-from services.pricing.audit.rules import Verdict, notice
+from services.pricing.audit.rules import LEAST, MOST, Verdict, notice
 from shared.anchors import AnchorsUnreadable, Readable, Written
 from shared.audit_chain import Anchor, Compared, Reached, Stored, close, follow, judged
 from shared.database import Database, RawConnection, Tenant
 
 Report = Callable[[int, int], None]
 """Told how many entries were checked, and how many there are by the log's own account."""
-
-_LEAST, _MOST = -(2**63), 2**63 - 1
-"""Numbers that an entry can have: one put in before the first is found as well."""
 
 
 async def verify_audit_log(
@@ -54,9 +51,9 @@ class _Walk:
 
     async def go(self, raw: RawConnection, tenant: Tenant, report: Callable[[int], object]) -> None:
         """To the last entry, or to the first that does not fit."""
-        entries = await queries.select_next(raw, tenant.org_id, _LEAST)
+        entries = await queries.select_next(raw, tenant.org_id, LEAST)
         while entries and self._reached.broken is None:
-            first = min(entries[-1][0] + 1, _MOST)
+            first = min(entries[-1][0] + 1, MOST)
             ahead = asyncio.ensure_future(queries.select_next(raw, tenant.org_id, first))
             try:
                 await asyncio.to_thread(self._check, entries)

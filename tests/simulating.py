@@ -12,6 +12,12 @@ from google.type.money_pb2 import Money
 from numpy.typing import NDArray
 
 from footfall.events.v1 import event_pb2
+from services.pricing.evidence.rules import statistics
+from services.pricing.evidence.rules.elasticity import finding
+from services.pricing.evidence.rules.estimates import Estimate
+from services.pricing.evidence.rules.fitted import Fitted, Own
+from services.pricing.evidence.rules.pooling import common
+from services.pricing.evidence.rules.posterior import Learnt
 from services.pricing.evidence.rules.series import Observed, Sales, Tier
 from shared.money import from_minor
 from tests.storing import event_at
@@ -112,6 +118,24 @@ def observed(
         **others,
     }
     return Observed(**fields)
+
+
+def fitted(known: Observed) -> tuple[list[Fitted], list[Own | None]]:
+    """What each tier says of itself, and of it what it tells the others."""
+    found = statistics.fit(known)
+    return found, [one.own for one in found]
+
+
+def learnt(known: Observed, seed: int = 1) -> dict[str, Learnt]:
+    """What is known of every tier, all of them in one piece."""
+    return statistics.believe(*fitted(known), seed, datetime(2026, 2, 1, tzinfo=UTC))
+
+
+def estimated(known: Observed) -> dict[str, Estimate]:
+    """The estimates of all tiers."""
+    found, owns = fitted(known)
+    among = common(owns)
+    return {one.tier.tier_id: finding(one, among).estimate for one in found}
 
 
 def events(

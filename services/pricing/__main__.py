@@ -12,6 +12,7 @@ from services.pricing.changes.handlers import ChangeHandlers
 from services.pricing.competitors.handlers import CompetitorHandlers
 from services.pricing.evidence.handlers import EvidenceHandlers
 from services.pricing.evidence.rules import statistics
+from services.pricing.evidence.rules.questions import Known
 from services.pricing.guard_rails.handlers import GuardRailHandlers
 from services.pricing.parts import Parts
 from services.pricing.suggestions.handlers import SuggestionHandlers
@@ -34,8 +35,9 @@ from shared.settings import Settings
 from shared.startup import wait_for_database
 from shared.telemetry.metrics import Metrics
 
-_ORGANISATIONS = 256
-"""Whose evidence is kept, at most."""
+_KEPT_TIERS = 2_000
+"""Of how many tiers evidence is kept, those of all organisations together. A belief is 64 KB, so it
+is 130 MB; an organisation that has more tiers than this is kept alone."""
 _OF_PRICING = (
     TierHandlers,
     CompetitorHandlers,
@@ -80,9 +82,8 @@ class Pricing:
             tokens=PageTokens(load_token_key(settings.calls.token_key_file, data_dir.secrets)),
             checks=self._checks,
             anchors=FileAnchors(anchors_file(settings.storage.audit_anchors_file, data_dir)),
-            registry=self._metrics.registry,
             statistics=ComputePool(size=own.statistics_processes, warm=statistics.WARM),
-            evidence=Kept(_ORGANISATIONS),
+            evidence=Kept(_KEPT_TIERS, weigh=Known.weight),
         )
 
     def service(self, settings: Settings) -> Service:

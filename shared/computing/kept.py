@@ -13,14 +13,23 @@ V = TypeVar("V")
 
 
 class Kept(Generic[K, V]):
-    """The answers that were asked for last, at most so many, each for as long as it was given.
+    """The answers that were asked for last, at most so much, each for as long as it was given.
 
-    What fails is not kept. An answer is made to its end even when nobody waits for it any more.
+    `weigh` says how much an answer is; one that is more than all that may be kept stands alone.
+    What fails is not kept, nor what is given for no time. An answer is made to its end even when
+    nobody waits for it any more.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        most: int,
+        clock: Callable[[], float] = time.monotonic,
+        weigh: Callable[[V], int] = lambda _: 1,
+    ) -> None:
         self._most = most
         self._clock = clock
+        self._weigh = weigh
+        self._weight = 0
         self._answers: OrderedDict[K, tuple[V, float]] = OrderedDict()
         self._making: dict[K, asyncio.Task[V]] = {}
 
@@ -37,15 +46,18 @@ class Kept(Generic[K, V]):
 
     def forget(self, key: K) -> None:
         """Make it anew for who asks next."""
-        self._answers.pop(key, None)
+        if (gone := self._answers.pop(key, None)) is not None:
+            self._weight -= self._weigh(gone[0])
 
     async def _make(self, key: K, make: Callable[[], Awaitable[tuple[V, float]]]) -> V:
         try:
             answer, seconds = await make()
         finally:
             del self._making[key]
-        self._answers[key] = answer, self._clock() + seconds
-        self._answers.move_to_end(key)
-        while len(self._answers) > self._most:
-            self._answers.popitem(last=False)
+        self.forget(key)
+        if seconds > 0:
+            self._answers[key] = answer, self._clock() + seconds
+            self._weight += self._weigh(answer)
+        while self._weight > self._most and len(self._answers) > 1:
+            self.forget(next(iter(self._answers)))
         return answer

@@ -12,8 +12,9 @@ import logging
 import os
 import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from shared.computing.worker import HEADER
 from shared.errors import Overloaded
@@ -23,6 +24,8 @@ _MODULE = "shared.computing.worker"
 _PIECE_SECONDS = 60.0
 """A piece that takes longer is taken for one that never ends."""
 _MOST_WAITING = 64
+_MOST_OF_ONE = 32
+"""Of them those of one owner: whoever asks a lot leaves half of the places to the others."""
 _TRIES = 2
 _CLOSE_SECONDS = 2.0
 # Two libraries that each take every core are slower than each on one.
@@ -46,14 +49,19 @@ class _Died(Exception):
 
 
 class ComputePool:
-    """So many children, each with one piece at a time; what dies is replaced."""
+    """So many children, each with one piece at a time; what dies is replaced.
+
+    Pieces of one owner go one after the other, and line up anew for each: those of different
+    owners take turns, however many each has.
+    """
 
     def __init__(self, *, size: int = 1, warm: Sequence[str] = ()) -> None:
         self._size = size
         self._warm = tuple(warm)
         self._children: list[_Child] = []
         self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
-        self._pieces: set[asyncio.Task[object]] = set()
+        self._pieces: dict[asyncio.Task[object], Hashable] = {}
+        self._lines: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._closed = False
 
     @property
@@ -69,17 +77,18 @@ class ComputePool:
             self._children.append(child)
             self._idle.put_nowait(child)
 
-    async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        """`function(*arguments)`, computed in a child.
+    async def run(self, owner: Hashable, function: Callable[..., T], *arguments: object) -> T:
+        """`function(*arguments)`, computed in a child for its owner.
 
         The function is found by its name there, and so is defined by a module. Who is cancelled
         does not wait: the piece is finished for nobody. Raises Overloaded when too many wait or
         when a child died twice over it, and ComputingFailed for what the function raised.
         """
-        if self._closed or len(self._pieces) >= _MOST_WAITING:
+        if self._closed or self._crowded(owner):
             raise ComputeAway
-        piece = asyncio.create_task(self._computed(function, arguments))
-        self._pieces.add(piece)
+        line = self._lines.setdefault(owner, asyncio.Lock())
+        piece = asyncio.create_task(self._in_line(line, function, arguments))
+        self._pieces[piece] = owner
         piece.add_done_callback(self._forget)
         try:
             return await asyncio.shield(piece)
@@ -98,10 +107,20 @@ class ComputePool:
         while not self._idle.empty():
             await self._idle.get_nowait().end()
 
+    def _crowded(self, owner: Hashable) -> bool:
+        own = sum(other == owner for other in self._pieces.values())
+        return len(self._pieces) >= _MOST_WAITING or own >= _MOST_OF_ONE
+
     def _forget(self, piece: asyncio.Task[object]) -> None:
-        self._pieces.discard(piece)
+        self._pieces.pop(piece, None)
         if not piece.cancelled():
             piece.exception()  # whoever asked may be gone
+
+    async def _in_line(
+        self, line: asyncio.Lock, function: Callable[..., T], arguments: tuple[object, ...]
+    ) -> T:
+        async with line:
+            return await self._computed(function, arguments)
 
     async def _computed(self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
         sent = pickle.dumps((function, arguments), protocol=pickle.HIGHEST_PROTOCOL)

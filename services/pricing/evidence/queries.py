@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.pricing.evidence.rules.kinds import REFUND, RENEWED, REVENUE, SOLD
 from services.pricing.evidence.rules.series import (
     CompetitorPrice,
     ListPrice,
@@ -19,10 +20,7 @@ from services.pricing.evidence.rules.series import (
 )
 from shared.database import RawConnection
 
-_REVENUE = 23
-"""The type of revenue events, and below the kinds of revenue of the contract."""
-_SOLD, _RENEWED = "0, 1, 2, 3, 5", "3, 5"
-_REFUND = 7
+_SOLD, _RENEWED = ", ".join(map(str, SOLD)), ", ".join(map(str, RENEWED))
 _MOST_UNITS = 1_000_000_000_000
 _SAMPLE = 300
 """Subscriptions of a tier whose usage is looked at: enough for a mean."""
@@ -45,7 +43,7 @@ _BETWEEN = """
 
 _SELECT_SALES = f"""
 SELECT t.tier_id, s.day, least(sum(s.units), {_MOST_UNITS})::bigint,
-  sum(s.amount_micros)::float8 * 10 ^ c.exponent / 1000000,
+  (sum(s.amount_micros) * 10::numeric ^ c.exponent / 1000000)::float8,
   least(coalesce(sum(s.units) FILTER (WHERE s.campaign), 0), {_MOST_UNITS})::bigint,
   least(coalesce(sum(s.units) FILTER (WHERE s.kind IN ({_RENEWED})), 0), {_MOST_UNITS})::bigint
 FROM (
@@ -55,7 +53,7 @@ FROM (
     (e.data -> 'revenue' ->> 'kind')::integer AS kind,
     e.data -> 'revenue' ? 'campaign' AS campaign
   FROM app.events AS e
-  WHERE e.org_id = %(org)s::uuid AND e.type_id = {_REVENUE} AND {_BETWEEN}
+  WHERE e.org_id = %(org)s::uuid AND e.type_id = {REVENUE} AND {_BETWEEN}
     AND e.amount_micros > 0
     AND coalesce((e.data -> 'revenue' ->> 'kind')::integer, 0) IN ({_SOLD})
 ) AS s
@@ -118,16 +116,16 @@ GROUP BY s.tier_id
 
 _SELECT_REVENUE = f"""
 SELECT t.tier_id, (least(sum(
-    CASE (e.data -> 'revenue' ->> 'kind')::integer WHEN {_REFUND} THEN -1 ELSE 1 END
-    * e.amount_micros::numeric), {2**62}) * 10 ^ c.exponent / 1000000)::bigint
+    CASE (e.data -> 'revenue' ->> 'kind')::integer WHEN {REFUND} THEN -1 ELSE 1 END
+    * e.amount_micros::numeric), {2**62}) * 10::numeric ^ c.exponent / 1000000)::bigint
 FROM app.events AS e
 JOIN app.tiers AS t ON t.org_id = %(org)s::uuid AND t.currency = e.currency
   AND t.tier_id = e.data -> 'revenue' ->> 'tier'
 JOIN app.currencies AS c ON c.code = t.currency
-WHERE e.org_id = %(org)s::uuid AND e.type_id = {_REVENUE}
+WHERE e.org_id = %(org)s::uuid AND e.type_id = {REVENUE}
   AND e.occurred_at > %(now)s::timestamptz - interval '720 hours'
   AND e.occurred_at <= %(now)s::timestamptz
-  AND coalesce((e.data -> 'revenue' ->> 'kind')::integer, 0) IN ({_SOLD}, {_REFUND})
+  AND coalesce((e.data -> 'revenue' ->> 'kind')::integer, 0) IN ({_SOLD}, {REFUND})
 GROUP BY t.tier_id, c.exponent
 """  # noqa: S608 - only numbers of our own go in
 

@@ -9,7 +9,7 @@ from footfall.pricing.v1 import approval_pb2
 from footfall.pricing.v1 import evidence_pb2 as pb
 from services.pricing.amounts import from_money, to_money
 from services.pricing.evidence.rules.estimates import Diagnostics, Estimate
-from services.pricing.evidence.rules.posterior import Quantiles
+from services.pricing.evidence.rules.posterior import Quantiles, whole_minor
 from services.pricing.evidence.rules.questions import (
     DemandQuestion,
     ElasticityQuestion,
@@ -102,7 +102,7 @@ def to_quantiles(told: Quantiles) -> approval_pb2.Quantiles:
 def to_money_quantiles(told: Quantiles, currency: str) -> approval_pb2.MoneyQuantiles:
     """A belief about an amount."""
     amounts = {
-        name: to_money(round(value), currency)
+        name: to_money(whole_minor(value), currency)
         for name, value in (("p10", told.p10), ("p50", told.p50), ("p90", told.p90))
     }
     return approval_pb2.MoneyQuantiles(**amounts)

@@ -50,7 +50,7 @@ async def suggest_price(parts: Parts, caller: Identity, asked: Asked) -> Suggest
     if nothing := room(allowed, belief.price_minor):
         return NoSuggestion((nothing.told,), nothing.uncertain, belief.as_of)
     goal = asked.goal(known.ground.cost_to_serve_minor, known.settings.min_confidence)
-    choice = await parts.statistics.run(choose, belief, allowed, goal)
+    choice = await parts.statistics.run(caller.org_id, choose, belief, allowed, goal)
     if isinstance(choice, NoChoice):
         return NoSuggestion((choice.told,), choice.uncertain, belief.as_of)
     around = Circumstances(known.ground, known.change_pending)

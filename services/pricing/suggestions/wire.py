@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from footfall.pricing.v1 import approval_pb2
+from footfall.pricing.v1 import approval_pb2, price_pb2
 from footfall.pricing.v1 import evidence_pb2 as pb
 from services.pricing.amounts import to_money
 from services.pricing.evidence.rules.estimates import METHOD_VERSION
@@ -59,7 +59,7 @@ def to_suggestion(made: Suggestion) -> pb.PriceSuggestion:
         risks=[approval_pb2.NamedRisk(**risk._asdict()) for risk in made.risks],
         bound_by=choice.bound_by,
         elasticity=to_elasticity(belief.estimate),
-        objective=pb.Objective.ValueType(made.goal.objective),
+        objective=price_pb2.Objective.ValueType(made.goal.objective),
         horizon_days=made.goal.horizon_days,
         seed=belief.seed,
         method_version=METHOD_VERSION,

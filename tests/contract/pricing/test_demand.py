@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
+from footfall.audit.v1 import audit_pb2
+from footfall.events.v1 import event_pb2
+from footfall.pricing.v1 import approval_pb2
 from footfall.pricing.v1 import evidence_pb2 as pb
 from shared.database import Database
 from tests.bargaining import Pricing, Seller
@@ -18,7 +23,7 @@ from tests.organisations import Organisation
 from tests.postgres import MigratedDatabase
 from tests.selling import money, refused, tier, upsert
 from tests.simulating import LIST_MINOR, World, demand, events, weekly_prices
-from tests.storing import store
+from tests.storing import event_at, store
 
 DAYS = 150
 LIST_PRICE = money(LIST_MINOR // 100)
@@ -120,6 +125,50 @@ def test_what_makes_no_sense_is_refused(robot: Seller) -> None:
     assert list(refused(predict, robot, 0).violations) == ["price"]
     dollars = money(22, currency="USD")
     assert list(refused(predict, robot, 22, price=dollars).violations) == ["price.currency_code"]
+
+
+async def test_revenue_is_counted_to_the_minor_unit(
+    robot: Seller, ann: Seller, acme: Organisation, writer: Database
+) -> None:
+    """Also where a float could not hold it."""
+    upsert(robot, tier(price=money(20, currency="CLF")))
+    paid = money(900_719_925_474, 99_300_000, currency="CLF")  # 2^53 + 1 of the minor unit
+    revenue = event_pb2.Revenue(amount=paid, tier="pro", units=1)
+    yesterday = datetime.now(UTC) - timedelta(1)
+    await store(writer, acme, [event_at(yesterday, "revenue", revenue=revenue)])
+    asked = approval_pb2.RequestApprovalRequest(
+        request_id=str(uuid4()), tier_id="pro", proposed_price=money(22, currency="CLF"),
+        reason="they pay",
+    )  # fmt: skip
+    made = ann.call("RequestApproval", asked).approval
+    assert made.evidence.revenue_30_days == paid
+    assert list(made.evidence.insufficient) == [
+        "TOO_FEW_DAYS",
+        "TOO_FEW_SALES",
+        "PRICE_NEVER_VARIED",
+    ]
+
+
+def test_people_are_asked_without_statistics_too(
+    robot: Seller, ann: Seller, pricing: Pricing
+) -> None:
+    """What computes hangs: the evidence says that it is not there, and all else goes on."""
+    upsert(robot, tier(price=LIST_PRICE))
+    request_id = str(uuid4())
+    asked = approval_pb2.RequestApprovalRequest(
+        request_id=request_id, tier_id="pro", proposed_price=money(22), reason="to earn more"
+    )
+    [child] = computing(pricing)
+    os.kill(child, signal.SIGSTOP)
+    try:
+        made = ann.call("RequestApproval", asked).approval
+        ann.call("VerifyAuditLog", audit_pb2.VerifyAuditLogRequest())
+    finally:
+        os.kill(child, signal.SIGCONT)
+    assert list(made.evidence.insufficient) == ["STATISTICS_NOT_AVAILABLE"]
+    assert made.evidence.change_percent == pytest.approx(10)
+    assert not made.evidence.HasField("revenue_30_days")
+    assert list(predict(robot, 22).reasons) == ["TOO_FEW_SALES"]
 
 
 @pytest.mark.usefixtures("sold")

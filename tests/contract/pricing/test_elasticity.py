@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from footfall.events.v1 import event_pb2
 from footfall.pricing.v1 import evidence_pb2 as pb
 from footfall.pricing.v1 import price_pb2
 from shared.database import Database
@@ -95,6 +96,42 @@ async def test_events_of_others_do_not_count(
     assert mine.diagnostics.observations == 0
     assert theirs.diagnostics.observations == DAYS
     assert not theirs.insufficient_data
+
+
+async def test_each_kind_of_revenue_is_demand_or_is_not(
+    robot: Seller, acme: Organisation, writer: Database
+) -> None:
+    """What is bought, goes on or grows is; what shrinks, ends or is given back is not."""
+    for kind in event_pb2.RevenueKind.values():
+        upsert(robot, tier(f"kind-{kind}", price=LIST_PRICE))
+        sold = history(days=30, tier_id=f"kind-{kind}")
+        for event in sold:
+            event.revenue.kind = kind
+        await store(writer, acme, sold)
+    counted = {one.tier_id: one.diagnostics.observations for one in estimates(robot)}
+    assert {int(name[5:]) for name, days in counted.items() if days} == {
+        event_pb2.REVENUE_KIND_UNSPECIFIED,
+        event_pb2.REVENUE_KIND_PURCHASE,
+        event_pb2.REVENUE_KIND_SUBSCRIPTION,
+        event_pb2.REVENUE_KIND_RENEWAL,
+        event_pb2.REVENUE_KIND_EXPANSION,
+    }
+    assert len(counted) == len(event_pb2.RevenueKind.values())
+
+
+async def test_many_tiers_are_learnt_in_pieces(
+    robot: Seller, acme: Organisation, writer: Database
+) -> None:
+    names = [f"t{number:02}" for number in range(27)]
+    for name in names:
+        upsert(robot, tier(name, price=LIST_PRICE))
+    for name in (names[0], names[-1]):
+        await store(writer, acme, history(tier_id=name))
+    found = estimates(robot)
+    assert [one.tier_id for one in found] == names
+    assert [one.tier_id for one in found if not one.insufficient_data] == [names[0], names[-1]]
+    assert found[0].own_weight < 1, "one has its part of what the other knows"
+    assert found[0].mean == pytest.approx(found[-1].mean)
 
 
 async def test_a_price_that_never_varied_tells_nothing(

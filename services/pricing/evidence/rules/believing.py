@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from datetime import datetime
 from zlib import crc32
 
 import numpy as np
 
-from services.pricing.evidence.rules.elasticity import Finding, findings
+from services.pricing.evidence.rules.elasticity import Finding, finding, fitted
 from services.pricing.evidence.rules.estimates import Reason
+from services.pricing.evidence.rules.fitted import Fit, Fitted, Lately, Own
+from services.pricing.evidence.rules.pooling import common
 from services.pricing.evidence.rules.posterior import (
     DRAWS,
     Belief,
@@ -20,59 +23,62 @@ from services.pricing.evidence.rules.posterior import (
     quantiles,
     units_per_day,
 )
-from services.pricing.evidence.rules.regression import Fit
 from services.pricing.evidence.rules.sandwich import Numbers
-from services.pricing.evidence.rules.series import Observed, Series, Tier, series
+from services.pricing.evidence.rules.series import Observed, series
 
-_RECENT = 28
-"""Days, in whole weeks, from which today's level is taken."""
 _MOST_UNITS = 1e15
 
 
-def learn(observed: Observed, seed: int, as_of: datetime) -> dict[str, Learnt]:
-    """What is known of every tier. The same data and seed give the same answer."""
+def fit(observed: Observed) -> list[Fitted]:
+    """What each tier's own days say."""
     by_tier = series(observed)
-    found = findings([tier.tier_id for tier in observed.tiers], by_tier)
-    return {
-        tier.tier_id: Learnt(
-            found[tier.tier_id].estimate,
-            _believed(tier, found[tier.tier_id], by_tier.get(tier.tier_id), seed, as_of),
-        )
-        for tier in observed.tiers
-    }
+    return [fitted(tier, by_tier.get(tier.tier_id)) for tier in observed.tiers]
 
 
-def _believed(
-    tier: Tier, finding: Finding, own: Series | None, seed: int, as_of: datetime
-) -> Belief | Thin:
-    reasons = finding.estimate.reasons
+def believe(
+    some: Sequence[Fitted], owns: Sequence[Own | None], seed: int, as_of: datetime
+) -> dict[str, Learnt]:
+    """What is known of some tiers, given what all of them said of themselves, these among them.
+
+    The same data and seed give the same answer, however the tiers are divided.
+    """
+    among = common(owns)
+    return {one.tier.tier_id: _learnt(one, finding(one, among), seed, as_of) for one in some}
+
+
+def _learnt(own: Fitted, found: Finding, seed: int, as_of: datetime) -> Learnt:
+    return Learnt(found.estimate, _believed(own, found, seed, as_of))
+
+
+def _believed(own: Fitted, found: Finding, seed: int, as_of: datetime) -> Belief | Thin:
+    tier, lately, reasons = own.tier, own.lately, found.estimate.reasons
     if not tier.price_minor:
         reasons = (*reasons, Reason.NO_TIER_PRICE)
-    elif not reasons and (own is None or not sum(own.units[-_RECENT:])):
+    elif not reasons and (lately is None or not sum(lately.units)):
         reasons = (Reason.TOO_FEW_SALES,)
-    if reasons or own is None or finding.fit is None or not tier.price_minor:
-        return Thin(reasons, as_of, finding.estimate)
+    if reasons or lately is None or own.fit is None or not tier.price_minor:
+        return Thin(reasons, as_of, found.estimate)
     seed += crc32(tier.tier_id.encode())
     generator = np.random.default_rng(seed)
-    elasticities = finding.pooled.draw(generator, DRAWS)
-    units = _levels(own, finding.fit, tier.price_minor, elasticities, generator)
+    elasticities = found.pooled.draw(generator, DRAWS)
+    units = _levels(lately, own.fit, tier.price_minor, elasticities, generator)
     return Belief(
         tier_id=tier.tier_id,
         currency=tier.currency,
         price_minor=tier.price_minor,
         draws_elasticity=array("d", elasticities.tolist()),
         draws_units=array("d", units.tolist()),
-        dispersion=finding.fit.dispersion,
-        estimate=finding.estimate,
+        dispersion=own.fit.dispersion,
+        estimate=found.estimate,
         seed=seed,
         as_of=as_of,
-        lowest_minor=math.floor(min(own.prices)),
-        highest_minor=math.ceil(max(own.prices)),
+        lowest_minor=math.floor(lately.lowest),
+        highest_minor=math.ceil(lately.highest),
     )
 
 
 def _levels(
-    own: Series,
+    lately: Lately,
     fit: Fit,
     price_minor: int,
     elasticities: Numbers,
@@ -83,10 +89,10 @@ def _levels(
     What was sold lately, over the days as they would count at today's price; gamma about it, as
     wide as counts of that dispersion are.
     """
-    steps = np.log(np.asarray(own.prices[-_RECENT:]) / price_minor)
-    lifts = fit.promotion_effect * np.asarray(own.promotion[-_RECENT:])
+    steps = np.log(np.asarray(lately.prices) / price_minor)
+    lifts = fit.promotion_effect * np.asarray(lately.promotion)
     days = np.exp(np.outer(elasticities, steps) + lifts).sum(axis=1)
-    sold = sum(own.units[-_RECENT:])
+    sold = sum(lately.units)
     levels: Numbers = generator.gamma(sold / fit.dispersion, fit.dispersion, len(days)) / days
     return levels
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from services.pricing.evidence.rules.estimates import Diagnostics, Estimate, Reason
-from services.pricing.evidence.rules.pooling import Own, Pooled, pool
-from services.pricing.evidence.rules.regression import Fit, design, fit, inflation
+from services.pricing.evidence.rules.fitted import Fit, Fitted, Lately
+from services.pricing.evidence.rules.pooling import Common, Pooled, pooled
+from services.pricing.evidence.rules.regression import design, fit, inflation
 from services.pricing.evidence.rules.sandwich import Numbers
-from services.pricing.evidence.rules.series import Series
+from services.pricing.evidence.rules.series import Series, Tier
 
 _LEAST_DAYS = 28
 _LEAST_UNITS = 50
@@ -26,47 +26,41 @@ _STEP = 100
 """Prices within one percent are one price."""
 _MOST_INFLATION = 10.0
 """Variance inflation from which collinearity is called severe."""
+_RECENT = 28
+"""Days, in whole weeks, from which today's level is taken."""
 _WIDEST = 3.0
 """An interval that is wider does not tell doubling of revenue from ruin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Of one tier: the estimate, all that is believed of the elasticity, and what fitted."""
+    """Of one tier, in the light of the others: the estimate, and all that is believed of it."""
 
     estimate: Estimate
     pooled: Pooled
-    fit: Fit | None
 
 
-def findings(tier_ids: Sequence[str], by_tier: Mapping[str, Series]) -> dict[str, Finding]:
-    """Of each tier, in the light of the others."""
-    fitted = {name: _fitted(by_tier.get(name)) for name in tier_ids}
-    own = [_own(fitted[name][0]) for name in tier_ids]
-    return {
-        name: _finding(name, *fitted[name], pooled)
-        for name, pooled in zip(tier_ids, pool(own), strict=True)
-    }
-
-
-def _own(found: Fit | None) -> Own | None:
-    if found is None:
-        return None
-    return Own(found.elasticity, found.standard_error, found.freedom)
-
-
-def _fitted(series: Series | None) -> tuple[Fit | None, Diagnostics, tuple[Reason, ...]]:
-    """The tier's own regression, or why there is none."""
+def fitted(tier: Tier, series: Series | None) -> Fitted:
+    """A tier's own regression, or why there is none."""
     if series is None:
-        return None, Diagnostics(), (Reason.TOO_FEW_SALES,)
-    described = _described(series)
+        return Fitted(tier, None, Diagnostics(), (Reason.TOO_FEW_SALES,), None)
+    described, lately = _described(series), _lately(series)
     if reasons := _reasons(series):
-        return None, described, reasons
-    made = design(series)
-    found = fit(np.asarray(series.units), made)
+        return Fitted(tier, None, described, reasons, lately)
+    found = fit(np.asarray(series.units), design(series))
     if found is None:
-        return None, described, (Reason.NOT_ESTIMABLE,)
-    return found, _with_fit(described, found, series), ()
+        return Fitted(tier, None, described, (Reason.NOT_ESTIMABLE,), lately)
+    return Fitted(tier, found, _with_fit(described, found, series), (), lately)
+
+
+def _lately(series: Series) -> Lately:
+    return Lately(
+        series.units[-_RECENT:],
+        series.prices[-_RECENT:],
+        series.promotion[-_RECENT:],
+        min(series.prices),
+        max(series.prices),
+    )
 
 
 def _described(series: Series) -> Diagnostics:
@@ -136,25 +130,21 @@ def _unidentified(series: Series, logarithm: Numbers) -> Reason | None:
     return None
 
 
-def _finding(
-    name: str,
-    found: Fit | None,
-    described: Diagnostics,
-    reasons: tuple[Reason, ...],
-    pooled: Pooled,
-) -> Finding:
-    lower, upper = pooled.quantile(0.025), pooled.quantile(0.975)
+def finding(own: Fitted, among: Common) -> Finding:
+    """Of one tier, given what all of them say."""
+    found, reasons, told = own.fit, own.reasons, pooled(own.own, among)
+    lower, upper = told.quantile(0.025), told.quantile(0.975)
     if not reasons and upper - lower > _WIDEST:
         reasons = (Reason.INTERVAL_TOO_WIDE,)
     estimate = Estimate(
-        tier_id=name,
-        mean=pooled.mean,
+        tier_id=own.tier.tier_id,
+        mean=told.mean,
         lower=lower,
         upper=upper,
-        standard_error=pooled.deviation,
+        standard_error=told.deviation,
         freedom=found.freedom if found else 0.0,
-        own_weight=pooled.own_weight,
-        diagnostics=described,
+        own_weight=told.own_weight,
+        diagnostics=own.diagnostics,
         reasons=reasons,
     )
-    return Finding(estimate, pooled, found)
+    return Finding(estimate, told)

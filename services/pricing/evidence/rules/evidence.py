@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from services.pricing.evidence.rules.estimates import METHOD_VERSION, Reason
@@ -13,7 +14,9 @@ from services.pricing.evidence.rules.posterior import (
     quantiles,
     revenue_changes,
     share_above_zero,
+    whole_minor,
 )
+from services.pricing.evidence.rules.predictive import revenue_differences
 from shared.money import from_minor
 
 MONTH_DAYS = 30
@@ -39,14 +42,11 @@ def evidence(
     proposed_minor: int,
 ) -> dict[str, Any]:
     """What can be told, and what cannot be and why."""
-    told: dict[str, Any] = {
+    told = {
         "subscribers": subscribers,
         "revenue_30_days": _money(revenue_minor, currency),
-        "as_of": believed.as_of.isoformat(),
-        "method_version": METHOD_VERSION,
+        **_about(believed.as_of, current_minor, proposed_minor),
     }
-    if current_minor > 0:
-        told["change_percent"] = 100.0 * (proposed_minor - current_minor) / current_minor
     if isinstance(believed, Thin):
         return told | {"insufficient": [str(reason) for reason in believed.reasons]}
     if reasons := beyond(believed, proposed_minor):
@@ -54,21 +54,38 @@ def evidence(
     return told | _impact(believed, proposed_minor)
 
 
+def untold(as_of: datetime, *, current_minor: int, proposed_minor: int) -> dict[str, Any]:
+    """Of a price of which nothing is known, as there are no statistics at the moment."""
+    about = _about(as_of, current_minor, proposed_minor)
+    return about | {"insufficient": [str(Reason.STATISTICS_NOT_AVAILABLE)]}
+
+
+def _about(as_of: datetime, current_minor: int, proposed_minor: int) -> dict[str, Any]:
+    about: dict[str, Any] = {"as_of": as_of.isoformat(), "method_version": METHOD_VERSION}
+    if current_minor > 0:
+        about["change_percent"] = 100.0 * (proposed_minor - current_minor) / current_minor
+    return about
+
+
 def _impact(belief: Belief, proposed_minor: int) -> dict[str, Any]:
     changes = revenue_changes(belief, proposed_minor, MONTH_DAYS)
-    money = quantiles(changes)
+    counted = revenue_differences(belief, proposed_minor, MONTH_DAYS)
     return {
         "elasticity": _quantiles(quantiles(belief.draws_elasticity)),
-        "revenue_impact": {
-            name: _money(round(value), belief.currency) for name, value in _quantiles(money).items()
-        },
+        "revenue_impact": _amounts(quantiles(changes), belief.currency),
+        "revenue_change_30_days": _amounts(quantiles(counted), belief.currency),
         "churn_risk": _quantiles(quantiles(churn_shares(belief, proposed_minor))),
         "confidence": share_above_zero(changes),
+        "objective": "OBJECTIVE_REVENUE",
     }
 
 
 def _quantiles(told: Quantiles) -> dict[str, float]:
     return {"p10": told.p10, "p50": told.p50, "p90": told.p90}
+
+
+def _amounts(told: Quantiles, currency: str) -> dict[str, Any]:
+    return {name: _money(whole_minor(value), currency) for name, value in _quantiles(told).items()}
 
 
 def _money(minor: int, currency: str) -> dict[str, Any]:

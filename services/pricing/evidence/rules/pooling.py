@@ -9,13 +9,14 @@ most often at zero, and so take tiers for equal that are not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr
 
+from services.pricing.evidence.rules.fitted import Own
 from services.pricing.evidence.rules.sandwich import Numbers
 
 _SPREADS = 200
@@ -25,31 +26,16 @@ _SPREADS = 200
 class Prior:
     """What is believed of elasticities before any data.
 
-    Meta-analyses of consumer goods found means of -1.8 (Tellis 1988) and -2.6 (Bijmolt, van Heerde
-    and Pieters 2005); subscriptions are rather less elastic. The width takes in all of it, and the
-    wrong sign too: an estimate with a standard error of 0.3 moves by two hundredths of its distance
-    from the centre.
+    A meta-analysis of consumer goods found a mean of -2.62 (Bijmolt, van Heerde and Pieters 2005);
+    that subscriptions are less elastic is a judgement. The width takes in all of it, and the wrong
+    sign too: an estimate with a standard error of 0.3 moves by two hundredths of its distance from
+    the centre.
     """
 
     centre: float = -1.5
     width: float = 2.0
     spread: float = 0.5
     """Of the half-normal distribution of how far tiers of one organisation lie apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """A tier's own estimate."""
-
-    elasticity: float
-    standard_error: float
-    freedom: float
-
-    @property
-    def variance(self) -> float:
-        """That of its t distribution, which is wider than its standard error says."""
-        freedom = max(self.freedom, 4.0)
-        return self.standard_error**2 * freedom / (freedom - 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +62,7 @@ class Pooled:
         return float(brentq(lambda at: self._below(at) - share, low, high, xtol=1e-9))
 
     def _below(self, at: float) -> float:
-        return float(self.weights @ norm.cdf((at - self.means) / self.deviations))
+        return float(self.weights @ ndtr((at - self.means) / self.deviations))
 
     def draw(self, generator: np.random.Generator, size: int) -> Numbers:
         """Elasticities, one for each world."""
@@ -86,8 +72,18 @@ class Pooled:
         return drawn
 
 
-def pool(own: Sequence[Own | None], prior: Prior | None = None) -> list[Pooled]:
-    """Each tier's elasticity, given all of them; None is a tier that has no estimate of its own."""
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all tiers say of the mean and of the spread, spread by spread."""
+
+    spreads: Numbers
+    centre: Numbers
+    uncertainty: Numbers
+    weights: Numbers
+
+
+def common(own: Iterable[Own | None], prior: Prior | None = None) -> Common:
+    """Of all tiers together; None is one that has no estimate of its own."""
     prior = prior or Prior()
     spreads = (np.arange(_SPREADS) + 0.5) / _SPREADS * 4 * prior.spread
     known = [one for one in own if one is not None]
@@ -103,18 +99,17 @@ def pool(own: Sequence[Own | None], prior: Prior | None = None) -> list[Pooled]:
         + np.log(precision)
     )
     weights = np.exp(log_weight - log_weight.max())
-    weights /= weights.sum()
-    return [_of_tier(one, spreads, centre, 1 / precision, weights) for one in own]
+    return Common(spreads, centre, 1 / precision, weights / weights.sum())
 
 
-def _of_tier(
-    own: Own | None, spreads: Numbers, centre: Numbers, uncertainty: Numbers, weights: Numbers
-) -> Pooled:
+def pooled(own: Own | None, among: Common) -> Pooled:
+    """One tier's elasticity, given all of them, itself among them."""
+    spreads, centre, uncertainty = among.spreads, among.centre, among.uncertainty
     if own is None:
-        return Pooled(weights, centre, np.sqrt(spreads**2 + uncertainty), 0.0)
+        return Pooled(among.weights, centre, np.sqrt(spreads**2 + uncertainty), 0.0)
     total = own.variance + spreads**2
     kept = spreads**2 / total  # of the estimate itself, the rest being of the common mean
     means = kept * own.elasticity + (1 - kept) * centre
     deviations = np.sqrt(kept * own.variance + (1 - kept) ** 2 * uncertainty)
     share = kept + (1 - kept) * uncertainty / total
-    return Pooled(weights, means, deviations, float(weights @ share))
+    return Pooled(among.weights, means, deviations, float(among.weights @ share))

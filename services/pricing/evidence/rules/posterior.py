@@ -17,6 +17,8 @@ from services.pricing.evidence.rules.estimates import Estimate, Reason
 
 DRAWS = 4_000
 """Worlds of a belief: the Monte Carlo error of a share is at most 0.008."""
+_MOST_MINOR = 1e18
+"""A million times the largest price: more than that is told of nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,11 @@ def quantiles(values: Iterable[float]) -> Quantiles:
     """By linear interpolation, as numpy's default."""
     ordered = sorted(values)
     return Quantiles(*(_quantile(ordered, share) for share in (0.1, 0.5, 0.9)))
+
+
+def whole_minor(amount: float) -> int:
+    """An amount in whole minor units; what no amount on the wire can be stays at the largest."""
+    return round(max(-_MOST_MINOR, min(_MOST_MINOR, amount)))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -24,6 +24,10 @@ class Known:
     revenue_minor: Mapping[str, int]
     """Of the last 30 days."""
 
+    def weight(self) -> int:
+        """How much it is to keep: a belief for each tier."""
+        return max(1, len(self.tiers))
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

@@ -16,6 +16,7 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
+from services.pricing.evidence.rules.fitted import Fit
 from services.pricing.evidence.rules.sandwich import Numbers, variance
 from services.pricing.evidence.rules.series import Series
 
@@ -34,23 +35,6 @@ class Design:
     columns: Numbers
     promotion: int | None
     competitors: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What the regression found."""
-
-    elasticity: float
-    standard_error: float
-    freedom: float
-    lags: int
-    autocorrelation: float
-    r_squared: float
-    dispersion: float
-    """Variance over mean of the sum of many days."""
-    promotion_effect: float
-    """Logarithm of what a promotion multiplies demand by, its price apart."""
-    competitor_effect: float | None
 
 
 def design(series: Series) -> Design:

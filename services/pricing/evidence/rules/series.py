@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from statistics import median
@@ -93,6 +93,32 @@ class Observed:
     list_prices: tuple[ListPrice, ...]
     competitor_prices: tuple[CompetitorPrice, ...]
     usage: tuple[Usage, ...]
+
+
+_PIECE_TIERS, _PIECE_DAYS = 20, 5_000
+"""Most of a piece, the days being those of all its tiers: some seconds of computing."""
+
+
+def pieces(observed: Observed) -> Iterator[Observed]:
+    """The same, some tiers at a time, so that nobody has to wait for a whole organisation."""
+    sales, lists = _by_tier(observed.sales), _by_tier(observed.list_prices)
+    seen, usage = _by_tier(observed.competitor_prices), _by_tier(observed.usage)
+    days = max(1, (observed.end - observed.start).days)
+    size = max(1, min(_PIECE_TIERS, _PIECE_DAYS // days))
+    for first in range(0, len(observed.tiers), size):
+        some = observed.tiers[first : first + size]
+        yield replace(
+            observed,
+            tiers=some,
+            sales=_rows(sales, some),
+            list_prices=_rows(lists, some),
+            competitor_prices=_rows(seen, some),
+            usage=_rows(usage, some),
+        )
+
+
+def _rows(by_tier: Mapping[str, Sequence[Row]], some: Iterable[Tier]) -> tuple[Row, ...]:
+    return tuple(row for tier in some for row in by_tier.get(tier.tier_id, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ Importing this costs nothing: the libraries come with the first piece, in the ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from services.pricing.evidence.rules.fitted import Fitted, Own
 from services.pricing.evidence.rules.posterior import Belief, Foretold, Learnt
 from services.pricing.evidence.rules.series import Observed
 
@@ -14,11 +16,20 @@ WARM = ("services.pricing.evidence.rules.believing",)
 """What a child imports before it is asked."""
 
 
-def learn(observed: Observed, seed: int, as_of: datetime) -> dict[str, Learnt]:
-    """What is known of every tier."""
+def fit(observed: Observed) -> list[Fitted]:
+    """What each tier's own days say."""
     from services.pricing.evidence.rules import believing
 
-    return believing.learn(observed, seed, as_of)
+    return believing.fit(observed)
+
+
+def believe(
+    some: Sequence[Fitted], owns: Sequence[Own | None], seed: int, as_of: datetime
+) -> dict[str, Learnt]:
+    """What is known of some tiers, given what all of them said of themselves."""
+    from services.pricing.evidence.rules import believing
+
+    return believing.believe(some, owns, seed, as_of)
 
 
 def foretell(belief: Belief, price_minor: int, days: int, cost_minor: int) -> Foretold:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from services.pricing.evidence.rules import statistics
 from services.pricing.evidence.rules.estimates import Estimate
@@ -50,17 +51,17 @@ async def predict_demand(parts: Parts, caller: Identity, question: DemandQuestio
     believed = rebased(believed, tier.amount_minor)
     if isinstance(believed, Thin):
         return Predicted(believed.as_of, tier.currency, believed.reasons)
-    return await _foretold(parts, believed, question, tier)
+    return await _foretold(parts, caller.org_id, believed, question, tier)
 
 
 async def _foretold(
-    parts: Parts, belief: Belief, question: DemandQuestion, tier: Tier
+    parts: Parts, org_id: UUID, belief: Belief, question: DemandQuestion, tier: Tier
 ) -> Predicted:
     price, cost = question.price_minor, tier.profile.cost_to_serve_minor
     if reasons := beyond(belief, price):
         return Predicted(belief.as_of, tier.currency, reasons)
     days = question.horizon_days
-    told = await parts.statistics.run(statistics.foretell, belief, price, days, cost or 0)
+    told = await parts.statistics.run(org_id, statistics.foretell, belief, price, days, cost or 0)
     return Predicted(belief.as_of, tier.currency, (), told, knows_cost=cost is not None)
 
 

@@ -12,11 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.pricing.evidence.rules import statistics
-from services.pricing.evidence.rules.elasticity import findings
 from services.pricing.evidence.rules.estimates import Estimate
 from services.pricing.evidence.rules.posterior import Belief
-from services.pricing.evidence.rules.series import Observed, Sales, Tier, series
-from tests.simulating import LIST_MINOR, World, demand, observed, sales, weekly_prices
+from services.pricing.evidence.rules.series import Observed, Sales, Tier, Usage, pieces
+from tests.simulating import (
+    LIST_MINOR,
+    START,
+    World,
+    demand,
+    estimated,
+    learnt,
+    observed,
+    sales,
+    weekly_prices,
+)
 
 DAYS = 90
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -30,7 +39,7 @@ def sold() -> tuple[Sales, ...]:
 
 
 def estimate(known: Observed) -> Estimate:
-    return findings(["pro"], series(known))["pro"].estimate
+    return estimated(known)["pro"]
 
 
 def same(one: Estimate, other: Estimate) -> None:
@@ -82,13 +91,13 @@ def test_rows_may_come_in_any_order_and_in_pieces(order: object) -> None:
 
 def test_the_same_data_and_seed_give_the_same_belief() -> None:
     known = observed(DAYS, sold())
-    once, again = (statistics.learn(known, 5, NOW)["pro"] for _ in range(2))
+    once, again = (learnt(known, 5)["pro"] for _ in range(2))
     assert once == again
     believed = once.believed
     assert isinstance(believed, Belief)
     told = statistics.foretell(believed, 2_200, 30, 500)
     assert told == statistics.foretell(believed, 2_200, 30, 500)
-    other = statistics.learn(known, 6, NOW)["pro"]
+    other = learnt(known, 6)["pro"]
     assert other.estimate == once.estimate, "estimates know no chance"
     assert other.believed != believed
 
@@ -96,6 +105,31 @@ def test_the_same_data_and_seed_give_the_same_belief() -> None:
 def test_a_tier_that_tells_nothing_leaves_the_others_alone() -> None:
     known = observed(DAYS, sold())
     more = replace(known, tiers=(*known.tiers, Tier("idle", "EUR", LIST_MINOR, None)))
-    found = findings(["pro", "idle"], series(more))
-    same(found["pro"].estimate, estimate(known))
-    assert found["idle"].estimate.reasons
+    found = estimated(more)
+    same(found["pro"], estimate(known))
+    assert found["idle"].reasons
+
+
+def test_in_pieces_it_is_the_same() -> None:
+    """An organisation of many tiers is learnt in pieces; the last of them is a small one."""
+    names = [f"t{number:02}" for number in range(23)]
+    sold_by_all = [tuple(replace(one, tier_id=name) for one in sold()) for name in names[:3]]
+    usage = tuple(Usage(name, START, 5, 1) for name in names)
+    known = observed(DAYS, *sold_by_all, tier_ids=names, usage=usage)
+    parts = list(pieces(known))
+    assert [len(part.tiers) for part in parts] == [20, 3]
+    assert [len(part.usage) for part in parts] == [20, 3]
+    found = [one for part in parts for one in statistics.fit(part)]
+    owns = [one.own for one in found]
+    apart = {
+        name: one for own in found for name, one in statistics.believe([own], owns, 1, NOW).items()
+    }
+    assert apart == learnt(known, 1)
+
+
+@pytest.mark.parametrize(("days", "most"), [(30, 20), (365, 13), (1_095, 4), (9_000, 1)])
+def test_the_longer_the_days_the_fewer_tiers_are_in_a_piece(days: int, most: int) -> None:
+    known = observed(days, tier_ids=[str(number) for number in range(50)])
+    told = list(pieces(known))
+    assert {len(part.tiers) for part in told[:-1]} == {most}
+    assert [one for part in told for one in part.tiers] == list(known.tiers)

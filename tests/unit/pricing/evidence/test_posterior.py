@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import orjson
 import pytest
 from google.protobuf.json_format import ParseDict
 from hypothesis import given
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 
 from footfall.pricing.v1 import approval_pb2
 from services.pricing.evidence.rules.estimates import Diagnostics, Estimate, Reason
-from services.pricing.evidence.rules.evidence import evidence
+from services.pricing.evidence.rules.evidence import evidence, untold
 from services.pricing.evidence.rules.posterior import (
     Belief,
+    Quantiles,
     Thin,
     churn_shares,
     margin_changes,
@@ -25,7 +27,9 @@ from services.pricing.evidence.rules.posterior import (
     revenue_changes,
     share_above_zero,
     units_per_day,
+    whole_minor,
 )
+from services.pricing.evidence.wire import to_money_quantiles
 
 ESTIMATE = Estimate("pro", -1.2, -1.6, -0.8, 0.2, 30.0, 0.9, Diagnostics())
 BELIEF = Belief(
@@ -120,3 +124,36 @@ def test_where_the_data_cannot_tell_the_reasons_are_frozen() -> None:
     assert list(told.insufficient) == ["PRICE_NEVER_VARIED", "TOO_FEW_DAYS"]
     assert told.revenue_30_days.units == 123_456
     assert not told.HasField("elasticity")
+
+
+def test_without_statistics_the_evidence_says_so() -> None:
+    told = ParseDict(
+        untold(BELIEF.as_of, current_minor=2_000, proposed_minor=2_200), approval_pb2.Evidence()
+    )
+    assert list(told.insufficient) == ["STATISTICS_NOT_AVAILABLE"]
+    assert told.change_percent == 10
+    assert told.as_of.ToDatetime(UTC) == BELIEF.as_of
+    assert not told.HasField("revenue_30_days")
+
+
+@given(st.floats(allow_nan=False))
+def test_absurd_amounts_end_where_amounts_end(amount: float) -> None:
+    told = to_money_quantiles(Quantiles(-abs(amount), amount, abs(amount)), "JPY")
+    assert told.p10.units <= told.p50.units <= told.p90.units
+    assert told.p50.units == (round(amount) if abs(amount) < 1e18 else whole_minor(amount))
+
+
+def test_of_absurd_sales_evidence_can_be_kept_all_the_same() -> None:
+    price = 10**11
+    sold = replace(
+        BELIEF, currency="JPY", price_minor=price, draws_units=array("d", [1e12] * 4),
+        lowest_minor=price, highest_minor=price,
+    )  # fmt: skip
+    told = evidence(
+        sold, subscribers=0, revenue_minor=0, currency="JPY", current_minor=price,
+        proposed_minor=round(1.2 * price),
+    )  # fmt: skip
+    assert orjson.loads(orjson.dumps(told)) == told
+    frozen = ParseDict(told, approval_pb2.Evidence())
+    impact = frozen.revenue_impact
+    assert (impact.p10.units, impact.p90.units) == (-(10**18), 10**18)

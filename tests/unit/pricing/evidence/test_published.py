@@ -1,46 +1,74 @@
-"""Numbers that others published, and what the library gives by its own way."""
+"""Data that others published, and the same numbers by another way than ours."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.linalg import toeplitz
+from scipy.stats import multivariate_normal
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.meta_analysis import combine_effects
 
-from services.pricing.evidence.rules.pooling import Own, Pooled, Prior, pool
+from services.pricing.evidence.rules.fitted import Own
+from services.pricing.evidence.rules.pooling import Pooled, Prior, common, pooled
 from services.pricing.evidence.rules.regression import PRICE, design, fit
 from services.pricing.evidence.rules.sandwich import variance
 from services.pricing.evidence.rules.series import series
 from tests.simulating import World, demand, observed, sales, weekly_prices
 
-EFFECTS = (28, 8, -3, 7, -1, 1, 18, 12)
-ERRORS = (15, 10, 16, 11, 9, 11, 10, 18)
-# Gelman et al., Bayesian Data Analysis, third edition, table 5.3: 2.5 % and median of each.
-SCHOOLS = ((-2, 10), (-5, 8), (-11, 7), (-7, 8), (-9, 5), (-7, 6), (-1, 10), (-6, 8))
+# Rubin (1981): what eight schools gained by coaching, and the standard errors of that.
+EFFECTS = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
+ERRORS = np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
 FLAT = Prior(centre=0.0, width=1e4, spread=25.0)
 
 
+def together(own: Sequence[Own | None], prior: Prior | None = None) -> list[Pooled]:
+    among = common(own, prior)
+    return [pooled(one, among) for one in own]
+
+
 def schools(prior: Prior) -> list[Pooled]:
-    return pool([Own(*one, 1e9) for one in zip(EFFECTS, ERRORS, strict=True)], prior)
+    return together([Own(*one, 1e9) for one in zip(EFFECTS, ERRORS, strict=True)], prior)
 
 
-def test_eight_schools_come_out_as_published() -> None:
-    """The published numbers are of 200 simulations, under a flat prior of the spread."""
-    for one, (low, middle) in zip(schools(FLAT), SCHOOLS, strict=True):
-        assert one.quantile(0.5) == pytest.approx(middle, abs=2)
-        assert one.quantile(0.025) == pytest.approx(low, abs=5)
+def test_eight_schools_are_those_of_conditioning_a_joint_normal() -> None:
+    """The same model without its structure: given the spread, effects and data are one normal."""
+    spreads, errors = (np.arange(2_000) + 0.5) / 20, np.diag(ERRORS**2)
+    weights, means, variances = [], [], []
+    for spread in spreads:
+        effects = spread**2 * np.eye(8) + FLAT.width**2 * np.ones((8, 8))
+        gain = effects @ np.linalg.inv(effects + errors)
+        likelihood = multivariate_normal(np.zeros(8), effects + errors).logpdf(EFFECTS)
+        weights.append(likelihood - 0.5 * (spread / FLAT.spread) ** 2)
+        means.append(gain @ EFFECTS)
+        variances.append(np.diag(effects - gain @ effects))
+    share = np.exp(np.array(weights) - max(weights))
+    share /= share.sum()
+    mean = share @ np.array(means)
+    deviation = np.sqrt(share @ (np.array(variances) + (np.array(means) - mean) ** 2))
+    ours = schools(FLAT)
+    assert [one.mean for one in ours] == pytest.approx(mean.tolist(), abs=0.02)
+    assert [one.deviation for one in ours] == pytest.approx(deviation.tolist(), abs=0.02)
 
 
 def test_eight_schools_that_are_taken_for_one() -> None:
-    """Section 5.5: complete pooling gives 7.7 with a standard error of 4.1."""
+    """Without spread all have the mean that is weighted by the inverse variances."""
+    precision = ERRORS**-2
     for one in schools(replace(FLAT, spread=1e-6)):
-        assert one.mean == pytest.approx(7.7, abs=0.05)
-        assert one.deviation == pytest.approx(4.1, abs=0.05)
+        assert one.mean == pytest.approx(precision @ EFFECTS / precision.sum(), abs=1e-4)
+        assert one.deviation == pytest.approx(precision.sum() ** -0.5, abs=1e-4)
+
+
+def test_quantiles_are_those_of_what_is_drawn() -> None:
+    for one in schools(FLAT):
+        drawn = one.draw(np.random.default_rng(4), 200_000)
+        for share in (0.025, 0.5, 0.975):
+            assert np.mean(drawn < one.quantile(share)) == pytest.approx(share, abs=0.004)
 
 
 def test_many_alike_are_pooled_to_the_mean_of_the_classical_way() -> None:
@@ -49,14 +77,14 @@ def test_many_alike_are_pooled_to_the_mean_of_the_classical_way() -> None:
     values = -1.2 + 0.4 * generator.standard_normal(60) + errors * generator.standard_normal(60)
     classical = combine_effects(values, errors**2, method_re="iterated")
     own = [Own(float(a), float(b), 1e9) for a, b in zip(values, errors, strict=True)]
-    new = pool([*own, None])[-1]
+    new = together([*own, None])[-1]
     assert new.mean == pytest.approx(classical.mean_effect_re, abs=0.01)
     assert new.deviation == pytest.approx(classical.tau2**0.5, rel=0.15)
     assert new.own_weight == 0
 
 
 def test_one_tier_alone_is_hardly_moved_by_the_prior() -> None:
-    [one] = pool([Own(-0.6, 0.2, 1e9)])
+    [one] = together([Own(-0.6, 0.2, 1e9)])
     assert one.mean == pytest.approx(-0.6, abs=0.01)
     assert one.deviation == pytest.approx(0.2, rel=0.02)
     assert one.own_weight > 0.98

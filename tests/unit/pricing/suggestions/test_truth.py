@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
-from services.pricing.evidence.rules.believing import learn
 from services.pricing.evidence.rules.posterior import Belief
 from services.pricing.evidence.rules.series import Observed, Sales, Tier
 from services.pricing.guard_rails.rules.ground import Ground
@@ -19,12 +18,12 @@ from services.pricing.suggestions.rules.choosing import (
     allowed_prices,
     choose,
 )
+from tests.simulating import learnt
 
 HISTORIES = 40
 TODAY = 1_000
 PRICES = (850, 925, 1_000, 1_075, 1_150)
 END = date(2026, 11, 21)
-MADE = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def history(truth: Truth, chance: random.Random) -> Observed:
 
 def suggested(truth: Truth, chance: random.Random, seed: int) -> Choice | None:
     """What is suggested with the default guard-rails."""
-    believed = learn(history(truth, chance), seed, MADE)["pro"].believed
+    believed = learnt(history(truth, chance), seed)["pro"].believed
     if not isinstance(believed, Belief):
         return None
     settings = PricingSettings()

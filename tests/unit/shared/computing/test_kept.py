@@ -74,3 +74,37 @@ async def test_what_was_asked_for_longest_ago_goes_first() -> None:
     for name in ("a", "b", "a", "c", "a", "b"):
         await kept.get(name, makes[name])
     assert {name: make.made for name, make in makes.items()} == {"a": 1, "b": 2, "c": 1}
+
+
+async def test_as_much_is_kept_as_it_weighs() -> None:
+    """Whatever is too much for all of them stands alone, and is kept all the same."""
+    made: list[str] = []
+    kept: Kept[str, str] = Kept(10, weigh=len)
+
+    async def ask(answer: str, seconds: float = 60.0) -> None:
+        async def make() -> tuple[str, float]:
+            made.append(answer)
+            return answer, seconds
+
+        assert await kept.get(answer[0], make) == answer
+
+    for answer in ("aaaaa", "bbbbb", "aaaaa", "bbbbb"):
+        await ask(answer)
+    assert made == ["aaaaa", "bbbbb"]
+    await ask("c" * 20)
+    await ask("c" * 20)
+    assert made[2:] == ["c" * 20]
+    await ask("bbbbb")
+    await ask("aaaaa")
+    await ask("bbbbb")
+    assert made[3:] == ["bbbbb", "aaaaa"], "what is gone weighs no more"
+
+
+async def test_what_is_given_for_no_time_is_not_kept() -> None:
+    make, kept = Maker(seconds=0.0), Kept[str, int](8)
+    make.gate.clear()
+    asking = [asyncio.create_task(kept.get("a", make)) for _ in range(2)]
+    await asyncio.sleep(0)
+    make.gate.set()
+    assert await asyncio.gather(*asking) == [1, 1]
+    assert await kept.get("a", make) == 2

@@ -24,9 +24,9 @@ from shared.computing.pool import ComputePool
 async def main():
     pool = ComputePool()
     pool.start()
-    await pool.run(abs, -1)
+    await pool.run("acme", abs, -1)
     print(*pool.pids, flush=True)
-    await pool.run(__import__("time").sleep, 600)
+    await pool.run("acme", __import__("time").sleep, 600)
 
 asyncio.run(main())
 """
@@ -41,57 +41,57 @@ async def pool() -> AsyncIterator[ComputePool]:
 
 
 async def test_it_computes_elsewhere(pool: ComputePool) -> None:
-    assert await pool.run(math.sqrt, 4.0) == 2
-    assert [await pool.run(os.getpid)] == pool.pids
+    assert await pool.run("acme", math.sqrt, 4.0) == 2
+    assert [await pool.run("acme", os.getpid)] == pool.pids
     assert os.getpid() not in pool.pids
 
 
 async def test_libraries_take_one_thread_and_no_passwords(
     pool: ComputePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await pool.run(os.getenv, "OMP_NUM_THREADS") == "1"
+    assert await pool.run("acme", os.getenv, "OMP_NUM_THREADS") == "1"
     monkeypatch.setenv("FOOTFALL_PRICING_DATABASE_URL", "postgresql://secret")
     os.kill(pool.pids[0], signal.SIGKILL)  # the next one starts with the environment of now
-    assert await pool.run(os.getenv, "FOOTFALL_PRICING_DATABASE_URL") is None
+    assert await pool.run("acme", os.getenv, "FOOTFALL_PRICING_DATABASE_URL") is None
 
 
 async def test_what_the_function_raised_is_told(pool: ComputePool) -> None:
     with pytest.raises(ComputingFailed, match="math domain error"):
-        await pool.run(math.sqrt, -1.0)
-    assert await pool.run(math.sqrt, 9.0) == 3, "the child lives on"
+        await pool.run("acme", math.sqrt, -1.0)
+    assert await pool.run("acme", math.sqrt, 9.0) == 3, "the child lives on"
 
 
 async def test_what_is_printed_does_not_end_up_in_answers(pool: ComputePool) -> None:
-    assert await pool.run(os.write, 1, b"noise") == 5
-    assert await pool.run(math.sqrt, 4.0) == 2
+    assert await pool.run("acme", os.write, 1, b"noise") == 5
+    assert await pool.run("acme", math.sqrt, 4.0) == 2
 
 
 async def test_who_died_idle_is_replaced(pool: ComputePool) -> None:
-    await pool.run(abs, -1)
+    await pool.run("acme", abs, -1)
     [before] = pool.pids
     os.kill(before, signal.SIGKILL)
-    assert await pool.run(abs, -2) == 2
+    assert await pool.run("acme", abs, -2) == 2
     assert pool.pids != [before]
 
 
 async def test_what_kills_every_child_is_given_up(pool: ComputePool) -> None:
     with pytest.raises(ComputeAway):
-        await pool.run(os._exit, 1)
-    assert await pool.run(abs, -2) == 2
+        await pool.run("acme", os._exit, 1)
+    assert await pool.run("acme", abs, -2) == 2
 
 
 async def test_who_is_cancelled_does_not_wait(pool: ComputePool) -> None:
-    await pool.run(abs, -1)
-    waiting = asyncio.create_task(pool.run(time.sleep, 1.0))
+    await pool.run("acme", abs, -1)
+    waiting = asyncio.create_task(pool.run("acme", time.sleep, 1.0))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await pool.run(abs, -2) == 2, "the next piece waits its turn"
+    assert await pool.run("acme", abs, -2) == 2, "the next piece waits its turn"
 
 
 async def test_too_many_are_refused(pool: ComputePool) -> None:
-    pieces = [asyncio.create_task(pool.run(abs, -place)) for place in range(200)]
+    pieces = [asyncio.create_task(pool.run("acme", abs, -place)) for place in range(200)]
     done = await asyncio.gather(*pieces, return_exceptions=True)
     refused = [one for one in done if isinstance(one, ComputeAway)]
     assert 0 < len(refused) < 200
@@ -100,19 +100,40 @@ async def test_too_many_are_refused(pool: ComputePool) -> None:
     )
 
 
+async def test_owners_take_turns(pool: ComputePool) -> None:
+    """Whoever has much to compute has it computed piece by piece, and others in between."""
+    done: list[str] = []
+
+    async def ask(owner: str) -> None:
+        await pool.run(owner, abs, -1)
+        done.append(owner)
+
+    await asyncio.gather(*map(ask, ["acme"] * 10 + ["globex"] * 2))
+    assert sorted(done[:4]) == ["acme", "acme", "globex", "globex"]
+    assert done[4:] == ["acme"] * 8
+
+
+async def test_one_owner_leaves_places_to_others(pool: ComputePool) -> None:
+    asked = [asyncio.create_task(pool.run("acme", abs, -1)) for _ in range(64)]
+    await asyncio.sleep(0)
+    assert await pool.run("globex", abs, -2) == 2
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    assert [one for one in done if one != 1], "too many of one owner are refused"
+
+
 async def test_closing_ends_the_children_and_tells_who_waits() -> None:
     pool = ComputePool()
     pool.start()
-    await pool.run(abs, -1)
+    await pool.run("acme", abs, -1)
     [child] = pool.pids
-    waiting = asyncio.create_task(pool.run(time.sleep, 600))
+    waiting = asyncio.create_task(pool.run("acme", time.sleep, 600))
     await asyncio.sleep(0)
     await pool.close()
     with pytest.raises(ComputeAway):
         await waiting
     assert gone(child)
     with pytest.raises(ComputeAway):
-        await pool.run(abs, -1)
+        await pool.run("acme", abs, -1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal is of Linux")

@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 JOBS   ?= 2
 CYCLES ?= 50
+RACES  := tests/integration/pricing/changes/test_at_once.py
 ARGS   ?=
 
 VENV   := .venv
@@ -54,7 +55,7 @@ bench: $(STUBS) $(DEV_READY) ## Measure the claims of docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
 
 faults: $(STUBS) $(DEV_READY) ## Kill services and Postgres again and again, and count what is lost
-	$(BIN)/python -m pytest tests/faults --cycles=$(CYCLES) $(ARGS)
+	$(BIN)/python -m pytest tests/faults $(RACES) --cycles=$(CYCLES) $(ARGS)
 
 lock: $(DEV_READY) ## Pin the newest versions that pyproject.toml allows
 	$(call compile,dev,--group dev --extra embedded --extra otel --extra parquet --upgrade)

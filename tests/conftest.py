@@ -23,6 +23,10 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cycles", type=int, help="how often each fault strikes, each race is run")
+
+
 @pytest.fixture(scope="session")
 def template() -> Iterator[Template]:
     """A cluster with a migrated database; with several workers each has its own."""

@@ -138,8 +138,9 @@ class Till:
         with self.database.connect(LOGIN) as connection, connection.transaction():
             identified(connection, self.org, "service", "worker")
             found = connection.execute(
-                "SELECT app.price_reach(%s, %s, '', 1000)", (self.org, tier)
-            ).fetchall()
+                "SELECT reached FROM app.price_reach(%s, %s, ARRAY(SELECT subscription_id"
+                " FROM app.subscriptions ORDER BY subscription_id))", (self.org, tier)
+            ).fetchall()  # fmt: skip
             return [one for (one,) in found]
 
     def price(self, tier: str = "pro") -> int:

@@ -143,8 +143,12 @@ class Till:
     def reach(self, tier_id: str = "pro") -> None:
         """Whoever is to pay the price in force by now pays it."""
         self.ask(
-            "bob", "SELECT count(*) FROM app.price_reach(%s, %s, '', 1000)",
-            self._acme.org_id, tier_id,
+            "bob", "SELECT count(*) FROM app.price_reach(%s, %s, ARRAY("
+            "SELECT subscription_id FROM app.subscriptions))", self._acme.org_id, tier_id,
+        )  # fmt: skip
+        self.ask(
+            "bob", "SELECT app.price_reached(org_id, tier_id, version, reach_calls, now())"
+            " FROM app.price_versions WHERE tier_id = %s AND valid_to IS NULL", tier_id,
         )  # fmt: skip
 
 

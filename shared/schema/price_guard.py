@@ -19,7 +19,10 @@ from shared.schema.price_effect import (
     NOTICE,
     NOTICE_DELIVERED,
     REACH,
+    REACHED,
+    RUNS,
     SUBSCRIBE,
+    WAITING,
 )
 
 GUARD = "footfall_price_guard"
@@ -52,21 +55,23 @@ END $$
 """
 
 # The price in force, which nobody else moves until the transaction ends. Whoever locks more locks
-# it first, so that nobody waits for each other.
+# it first, subscriptions apart, so that nobody waits for each other.
 HOLD = f"""
 CREATE FUNCTION app.price_hold(p_org uuid, p_tier text)
 RETURNS app.price_versions {HEAD} AS $$
 DECLARE
   held app.price_versions%ROWTYPE;
 BEGIN
-  LOOP
+  FOR attempt IN 1..10 LOOP
     SELECT * INTO held FROM app.price_versions
       WHERE org_id = p_org AND tier_id = p_tier AND valid_to IS NULL FOR NO KEY UPDATE;
     -- Who waited for one that is over by now looks for the next.
-    EXIT WHEN FOUND OR NOT EXISTS (
-      SELECT FROM app.price_versions WHERE org_id = p_org AND tier_id = p_tier);
+    IF FOUND OR NOT EXISTS (
+      SELECT FROM app.price_versions WHERE org_id = p_org AND tier_id = p_tier)
+    THEN RETURN held; END IF;
   END LOOP;
-  RETURN held;
+  RAISE EXCEPTION 'tier % has prices, and none of them is in force', p_tier
+    USING ERRCODE = 'object_not_in_prerequisite_state';
 END $$
 """
 
@@ -82,15 +87,11 @@ DECLARE
   moment timestamptz := clock_timestamp();
   number integer := 1;
 BEGIN
-  IF app.current_user_id() IS NULL OR p_reason IS NULL OR p_reason !~ '\\S' THEN
+  IF app.current_user_id() IS NULL OR p_reason IS NULL OR p_reason !~ '[^[:space:]]' THEN
     RETURN 'INCOMPLETE';
   END IF;
-  LOOP  -- as `price_hold`, but any number may ask at once
-    SELECT * INTO base FROM app.price_versions
-      WHERE org_id = p_org AND tier_id = p_tier AND valid_to IS NULL FOR SHARE;
-    EXIT WHEN FOUND OR NOT EXISTS (
-      SELECT FROM app.price_versions WHERE org_id = p_org AND tier_id = p_tier);
-  END LOOP;
+  -- Not by sharing it: who shares passes by whoever waits to move the price.
+  base := app.price_hold(p_org, p_tier);
   SELECT * INTO known FROM app.approvals
     WHERE org_id = p_org AND approval_id = p_approval FOR UPDATE;
   IF FOUND <> (p_etag IS NOT NULL) THEN
@@ -117,7 +118,10 @@ BEGIN
   VALUES (p_org, p_approval, p_tier, 1, 1, 1, p_suggestion, p_rolls_back, moment,
     moment + {OPEN_FOR}, moment)
   ON CONFLICT (org_id, approval_id) DO UPDATE SET state = 1, revision = a.revision + 1,
-    etag = a.etag + 1, expires_at = EXCLUDED.expires_at, changed_at = EXCLUDED.changed_at;
+    etag = a.etag + 1, expires_at = EXCLUDED.expires_at, changed_at = EXCLUDED.changed_at,
+    -- Another price than the one before undoes nothing.
+    rolls_back = (SELECT c.price_change_id FROM app.price_changes c WHERE c.org_id = p_org
+      AND c.price_change_id = a.rolls_back AND c.old_minor = p_proposed);
   INSERT INTO app.approval_revisions (org_id, approval_id, revision, content_hash, base_version,
     current_minor, proposed_minor, currency, requested_effective_at, reason, evidence, risks,
     contributors, made_at)
@@ -154,7 +158,7 @@ BEGIN
     OR NOT EXISTS (SELECT FROM app.members m WHERE m.org_id = p_org
       AND m.subject = app.current_user_id() AND m.role IN ('owner', 'admin') AND NOT m.disabled)
   THEN RETURN 'ROLE'; END IF;
-  IF p_notes IS NULL OR p_notes !~ '\\S' OR p_verdict NOT IN (1, 2, 3) THEN
+  IF p_notes IS NULL OR p_notes !~ '[^[:space:]]' OR p_verdict NOT IN (1, 2, 3) THEN
     RETURN 'INCOMPLETE';
   END IF;
   SELECT * INTO known FROM app.approvals WHERE org_id = p_org AND approval_id = p_approval;
@@ -246,7 +250,10 @@ FUNCTIONS = {
     "price_withdraw(uuid,uuid,bigint)": WITHDRAW,
     "price_expire(uuid,integer)": EXPIRE,
     "price_apply(uuid,uuid)": APPLY,
-    "price_reach(uuid,text,text,integer)": REACH,
+    "price_runs(uuid,text)": RUNS,
+    "price_waiting(uuid,text,text,integer)": WAITING,
+    "price_reach(uuid,text,text[])": REACH,
+    "price_reached(uuid,text,integer,integer,timestamptz)": REACHED,
     "price_subscribe(uuid,text)": SUBSCRIBE,
     "price_notice(uuid,uuid,text,timestamptz,text,text)": NOTICE_DELIVERED,
     "price_cancel(uuid,uuid,bigint,text)": CANCEL,
@@ -257,5 +264,6 @@ NOT_CALLED_BY_SERVICES = {
     "price_content_hash(uuid,uuid,text,integer,bigint,bigint,text,timestamptz,text,jsonb,jsonb)",
     "price_close(uuid,uuid,smallint)",
     "price_hold(uuid,text)",
+    "price_runs(uuid,text)",
 }
 """They are steps of the others."""

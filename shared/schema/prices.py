@@ -7,6 +7,7 @@ their currency; states and verdicts are the numbers of the contract.
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -57,7 +58,7 @@ approvals = Table(
     UniqueConstraint("org_id", "approval_id", "tier_id"),
     Index("approvals_requested", "org_id", "requested_at", "approval_id"),
     Index("approvals_tier", "org_id", "tier_id", "state"),
-    Index("approvals_expiring", "org_id", "expires_at", postgresql_where=text("state IN (1, 4)")),
+    Index("approvals_expiring", "expires_at", "org_id", postgresql_where=text("state IN (1, 4)")),
 )
 
 approval_revisions = Table(
@@ -140,9 +141,15 @@ price_changes = Table(
         "effective_at",
     ),
     Index("price_changes_approved", "org_id", "approved_at", "price_change_id"),
-    Index("price_changes_due", "org_id", "effective_at", postgresql_where=text("state IN (1, 2)")),
+    Index("price_changes_due", "effective_at", "org_id", postgresql_where=text("state IN (1, 2)")),
     Index(
-        "price_changes_standing", "org_id", "tier_id", postgresql_where=text("state IN (1, 2, 3)")
+        "price_changes_applied", "effective_at", "org_id", postgresql_where=text("state IN (3, 4)")
+    ),
+    Index(
+        "price_changes_standing",
+        "org_id",
+        "tier_id",
+        postgresql_where=text("state IN (1, 2, 3, 4)"),
     ),
     _points_to("approval_verdicts", "org_id approval_id revision content_hash verdict"),
     _points_to("approvals", "org_id approval_id tier_id"),
@@ -170,6 +177,20 @@ price_versions = Table(
         DateTime(timezone=True),
         comment="when subscribers are to be looked at next; NULL while none waits",
     ),
+    Column(
+        "reach_all",
+        Boolean,
+        nullable=False,
+        server_default=text("true"),
+        comment="at all of them, not at those alone whose notices run out from reach_at on",
+    ),
+    Column(
+        "reach_calls",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="how often somebody was due who may have been passed by already",
+    ),
     Column("price_change_id", Uuid, comment="NULL for the first"),
     Column("approval_id", Uuid),
     Column("content_hash", LargeBinary),
@@ -187,8 +208,8 @@ price_versions = Table(
     ),
     Index(
         "price_versions_reach",
-        "org_id",
         "reach_at",
+        "org_id",
         postgresql_where=text("reach_at IS NOT NULL"),
     ),
     _points_to("tiers", "org_id tier_id currency"),
@@ -213,7 +234,7 @@ price_notices = Table(
     moment("recorded_at"),
     Column("recorded_by", Text, nullable=False),
     Column("channel", Text, nullable=False),
-    Index("price_notices_due", "org_id", "effective_at"),
+    Index("price_notices_due", "org_id", "price_change_id", "effective_at"),
     _points_to("price_changes", "org_id price_change_id"),
 )
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -145,6 +146,7 @@ price_change_reviews = Table(
     Column("days", SmallInteger, primary_key=True, autoincrement=False),
     Column("predicted", JSONB, nullable=False),
     Column("actual_minor", BigInteger, nullable=False),
-    Column("within", Boolean, comment="NULL where nothing was predicted"),
+    Column("within", Boolean, comment="NULL where that cannot be judged"),
+    Column("paid_share", Double, nullable=False),
     moment("reviewed_at"),
 )

@@ -170,6 +170,25 @@ class TestPending:
         till.apply(eleven)
         assert awaited(robot) == (str(eleven), moment)
 
+    def test_what_a_client_was_told_of_awaits_it_even_if_another_came_since(
+        self, robot: Seller, till: Till, acme: Organisation
+    ) -> None:
+        subscribe(robot)
+        first = till.agree(1200)
+        age(acme.database, acme.org_id, hours=721)
+        till.apply(first)
+        second = till.agree(1500)
+        age(acme.database, acme.org_id, hours=100)
+        till.notify(first)
+        age(acme.database, acme.org_id, hours=621)
+        moment = awaited(robot)[1]
+        till.apply(second)
+        assert awaited(robot) == (str(first), moment)
+        age(acme.database, acme.org_id, hours=100)
+        till.reach()
+        assert paid(robot)[0] == 12
+        assert awaited(robot) == (str(second), None)
+
     def test_nothing_awaits_who_left(self, robot: Seller, till: Till) -> None:
         subscribe(robot, started_at=at(DAY))
         till.agree(900)

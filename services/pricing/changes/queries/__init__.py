@@ -3,6 +3,7 @@
 from services.pricing.changes.queries.changes import (
     insert_notice,
     select_notice,
+    select_payers,
     select_price_change,
     select_price_changes,
     select_uncounted,
@@ -12,6 +13,7 @@ from services.pricing.changes.queries.changes import (
 __all__ = [
     "insert_notice",
     "select_notice",
+    "select_payers",
     "select_price_change",
     "select_price_changes",
     "select_uncounted",

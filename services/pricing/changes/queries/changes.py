@@ -67,7 +67,7 @@ GROUP BY c.price_change_id
 """
 
 _SELECT_REVIEWS = """
-SELECT price_change_id, days, predicted, actual_minor, within, reviewed_at
+SELECT price_change_id, days, predicted, actual_minor, within, paid_share, reviewed_at
 FROM app.price_change_reviews WHERE org_id = %s AND price_change_id = ANY (%s::uuid[])
 ORDER BY price_change_id, days
 """
@@ -98,6 +98,12 @@ async def select_uncounted(
     """Changes alone, the earliest approved first: neither whom they reached nor their reviews."""
     asked = {"org": org_id, "changes": list(price_change_ids)}
     return [_change(row) async for row in await raw.execute(_SELECT_CHANGES, asked)]
+
+
+async def select_payers(raw: RawConnection, org_id: UUID, tier_id: str) -> list[Payers]:
+    """Who pays what on a tier; the work grows with its subscribers."""
+    asked = {"org": org_id, "tiers": [tier_id]}
+    return [Payers(*row) async for row in await raw.execute(_SELECT_PAYERS, asked)]
 
 
 async def select_price_changes(
@@ -187,6 +193,5 @@ def _change(row: Row) -> PriceChange:
 
 
 def _review(row: Row) -> Review:
-    days, predicted, actual_minor, within, reviewed_at = row
-    impact = Impact(**predicted) if predicted else None
-    return Review(days, impact, actual_minor, within, reviewed_at)
+    days, predicted, *found = row
+    return Review(days, Impact(**predicted) if predicted else None, *found)

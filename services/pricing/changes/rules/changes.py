@@ -27,7 +27,7 @@ class ChangeState(IntEnum):
 
 
 class Impact(NamedTuple):
-    """A belief about the change of the monthly revenue, in minor units."""
+    """A belief about how the revenue of two months differs, in minor units."""
 
     p10: int
     p50: int
@@ -47,6 +47,9 @@ class Review:
     """None where the evidence was too thin to tell."""
     actual_minor: int
     within: bool | None
+    """None where there was nothing to hold it against."""
+    paid_share: float
+    """For how much of the month subscribers from before the change paid the new price."""
     reviewed_at: datetime
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.pricing.approvals.rules.writing import moment, money
 from services.pricing.changes.rules.changes import ChangeState, PriceChange, Review
 from shared.ids import derived_uuid7
-from shared.money import from_minor
 
 TOPIC = "price_changes"
 """By which webhooks ask for what becomes of approved changes."""
@@ -32,11 +32,26 @@ class DueChange(NamedTuple):
     late_seconds: float
 
 
+class DueRequests(NamedTuple):
+    """An organisation with requests that nobody decided in time."""
+
+    org_id: UUID
+
+
 class DueTier(NamedTuple):
     """A tier of which a price may reach subscribers."""
 
     org_id: UUID
     tier_id: str
+
+
+class Call(NamedTuple):
+    """That the subscribers of a price in force be looked at."""
+
+    version: int
+    calls: int
+    """How often somebody was due who may have been passed by already."""
+    seen_at: datetime
 
 
 class DueReview(NamedTuple):
@@ -65,8 +80,8 @@ def details(change: PriceChange, **more: str) -> dict[str, Any]:
         "new_minor": change.new_minor,
         "currency": change.currency,
         "state": change.state.name,
-        "effective_time": text(change.effective_at),
-        "applied_at": None if change.applied_at is None else text(change.applied_at),
+        "effective_time": moment(change.effective_at),
+        "applied_at": None if change.applied_at is None else moment(change.applied_at),
         "problem": change.problem,
         **more,
     }
@@ -86,32 +101,22 @@ def message(change: PriceChange, review: Review | None = None) -> dict[str, Any]
         "approval_id": str(change.approval_id),
         "tier_id": change.tier_id,
         "state": f"PRICE_CHANGE_STATE_{change.state.name}",
-        "old_price": _money(change.old_minor, change.currency),
-        "new_price": _money(change.new_minor, change.currency),
-        "effective_time": text(change.effective_at),
+        "old_price": money(change.old_minor, change.currency),
+        "new_price": money(change.new_minor, change.currency),
+        "effective_time": moment(change.effective_at),
         "problem": change.problem,
     }
     if review is not None:
         at, data["review"] = review.reviewed_at, _review(review, change.currency)
-    return {"type": TOPIC, "timestamp": text(at), "data": data}
-
-
-def text(moment: datetime) -> str:
-    """A moment, as it is written down."""
-    return moment.astimezone(UTC).isoformat()
+    return {"type": TOPIC, "timestamp": moment(at), "data": data}
 
 
 def _review(review: Review, currency: str) -> dict[str, Any]:
     predicted = review.predicted._asdict() if review.predicted else {}
     return {
         "days": review.days,
-        "predicted": {name: _money(minor, currency) for name, minor in predicted.items()},
-        "actual": _money(review.actual_minor, currency),
+        "predicted": {name: money(minor, currency) for name, minor in predicted.items()},
+        "actual": money(review.actual_minor, currency),
         "within": review.within,
+        "paid_share": review.paid_share,
     }
-
-
-def _money(minor: int, currency: str) -> dict[str, Any]:
-    """`google.type.Money` in names of the proto."""
-    units, nanos = from_minor(minor, currency)
-    return {"currency_code": currency, "units": str(units), "nanos": nanos}

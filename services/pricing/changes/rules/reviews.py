@@ -10,17 +10,12 @@ from services.pricing.changes.rules.changes import Impact
 from shared.money import EXPONENTS, to_minor
 
 REVIEW_DAYS = (30, 60, 90)
+
+MOST_PAY = 0.9
+"""What was predicted is of everybody's paying the new price: below this share it says nothing."""
+
 _MONTH = timedelta(hours=720)
 _MICRO_DIGITS = 6
-
-REVENUE = 23
-"""The type of the events of money, as event-ingest numbers them."""
-
-REFUND = "7"
-"""REVENUE_KIND_REFUND: money given back."""
-
-WITHOUT_MONEY = ("5", "6")
-"""REVENUE_KIND_CONTRACTION and _CANCELLATION: less will be earned, and nothing was given back."""
 
 
 class Window(NamedTuple):
@@ -49,12 +44,19 @@ def minor_units(micros: int, currency: str) -> int:
 
 
 def impact_of(evidence: Mapping[str, Any], currency: str) -> Impact | None:
-    """What frozen evidence predicted; None where it could not tell."""
-    told = evidence.get("revenue_impact")
+    """What frozen evidence predicted of two months; None where it could not tell."""
+    told = evidence.get("revenue_change_30_days")
     if not isinstance(told, Mapping):
         return None
     found = [_minor(told.get(name, {}), currency) for name in Impact._fields]
     return None if None in found else Impact._make(found)
+
+
+def within(predicted: Impact | None, actual_minor: int, paid_share: float) -> bool | None:
+    """Whether what came is as predicted; None where that cannot be judged."""
+    if predicted is None or paid_share < MOST_PAY:
+        return None
+    return predicted.holds(actual_minor)
 
 
 def _minor(money: Mapping[str, Any], currency: str) -> int | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.pricing.approvals import queries as approvals
 from services.pricing.changes import queries
 from services.pricing.changes.errors import (
+    AfterAnother,
     AlreadyApplied,
     InHand,
     NotDue,
@@ -43,19 +44,21 @@ class Applied:
 class Applying:
     """Applies what is due, the oldest first. Any number may, at once."""
 
-    def __init__(self, database: Database, across: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, across: Database, clock: Clock, *, rest_seconds: float = 1.0
+    ) -> None:
         """`across` is the maintenance login, which sees every organisation."""
         self._database = database
         self._across = across
-        self._turns = Turns("applying", clock)
+        self._turns = Turns("applying", clock, rest_seconds=rest_seconds)
 
     async def apply_due(self) -> Applied:
         """Apply changes whose time has come."""
         async with self._across.across_tenants() as raw:
             found = await due.select_due_changes(raw, self._turns.aside)
-        taken = [await self._turns.take(one.org_id, self._apply(one)) for one in found]
+        applied = await self._turns.all(found, self._apply)
         behind = max((one.late_seconds for one in found), default=0.0)
-        return Applied([one for one in taken if one is not None], len(found), behind)
+        return Applied(applied, len(found), behind)
 
     async def _apply(self, one: effects.DueChange) -> PriceChange | None:
         try:
@@ -69,7 +72,7 @@ async def apply_price_change(
 ) -> PriceChange:
     """Let a change take effect, with all that follows from it: as it stands then.
 
-    Raises InHand, PriceChangeNotFound, NotDue, AlreadyApplied, PriceChangeOver.
+    Raises InHand, PriceChangeNotFound, NotDue, AfterAnother, AlreadyApplied, PriceChangeOver.
     """
     async with database.raw_transaction(as_worker(org_id)) as raw:
         if not await acting.lock_work(raw, org_id, str(price_change_id)):
@@ -99,6 +102,7 @@ async def _follow(raw: RawConnection, org_id: UUID, change: PriceChange) -> None
 _REFUSALS: dict[str, type[FootfallError]] = {
     "NOT_FOUND": PriceChangeNotFound,
     "TOO_EARLY": NotDue,
+    "AFTER_ANOTHER": AfterAnother,
     "ALREADY_APPLIED": AlreadyApplied,
     "OVER": PriceChangeOver,
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.pricing.approvals.rules.approval import Approval, Proposal, Wanted
+from services.pricing.approvals.rules.writing import moment
 from services.pricing.approvals.usecases import request_approval, weigh
 from services.pricing.changes import queries
 from services.pricing.changes.errors import (
     AlreadyApplied,
+    IsDue,
     NeedsNoNotice,
     NoSubscription,
     NotInForce,
@@ -27,7 +29,8 @@ from services.pricing.changes.rules.changes import (
     Told,
     Where,
 )
-from services.pricing.changes.rules.effects import details, text
+from services.pricing.changes.rules.effects import details
+from services.pricing.changes.usecases.recording import tell_of_change
 from services.pricing.parts import Parts
 from shared.database import Database, RawConnection
 from shared.errors import FootfallError, InvalidField, RoleNotPermitted
@@ -51,8 +54,8 @@ async def cancel_price_change(
 ) -> PriceChange:
     """Stop a change before its time.
 
-    Raises PriceChangeNotFound, AlreadyApplied, PriceChangeOver, PriceChangeStale, RoleNotPermitted,
-    InvalidField.
+    Raises PriceChangeNotFound, AlreadyApplied, PriceChangeOver, PriceChangeStale, IsDue,
+    RoleNotPermitted, InvalidField.
     """
     org_id, change_id = caller.org_id, asked.price_change_id
     known = await _known(raw, org_id, change_id)
@@ -62,6 +65,7 @@ async def cancel_price_change(
     if word != "OK":
         raise _refusal(word, caller)
     change = await _known(raw, org_id, change_id)
+    await tell_of_change(raw, org_id, change)
     await audit.append(
         raw,
         org_id,
@@ -125,8 +129,8 @@ async def _record_notice(raw: RawConnection, caller: Identity, told: Told, notic
         target=str(told.price_change_id),
         details={
             "client_id": told.client_id,
-            "delivered_at": text(notice.delivered_at),
-            "effective_time": text(notice.effective_at),
+            "delivered_at": moment(notice.delivered_at),
+            "effective_time": moment(notice.effective_at),
             "channel": told.channel,
         },
     )
@@ -143,6 +147,7 @@ _REFUSALS: dict[str, type[FootfallError]] = {
     "ALREADY_APPLIED": AlreadyApplied,
     "OVER": PriceChangeOver,
     "ETAG": PriceChangeStale,
+    "DUE": IsDue,
     "DECREASE": NeedsNoNotice,
     "SUBSCRIPTION": NoSubscription,
 }

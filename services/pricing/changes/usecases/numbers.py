@@ -37,7 +37,7 @@ class Numbers:
         )
         self.reviews = Counter(
             "footfall_pricing_reviews",
-            "Reviews of price changes: within the prediction, outside, or nothing was predicted.",
+            "Reviews of price changes: within the prediction, outside, or not to be judged.",
             ("found",),
             registry=registry,
         )

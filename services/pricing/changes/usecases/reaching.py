@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.pricing.changes.queries import acting, due
+from services.pricing.changes.queries import acting, due, reaching
 from services.pricing.changes.rules.effects import DueTier
 from services.pricing.changes.usecases.recording import record
 from services.pricing.changes.usecases.turns import Turns, as_worker
 from shared.clock import Clock
-from shared.database import Database
+from shared.database import Database, RawConnection
 
 _SUBSCRIPTIONS = 500
 """Of one transaction: each is named in the audit log."""
@@ -20,11 +20,13 @@ class Reaching:
     and passes over those who were reached.
     """
 
-    def __init__(self, database: Database, across: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, across: Database, clock: Clock, *, rest_seconds: float = 1.0
+    ) -> None:
         """`across` is the maintenance login, which sees every organisation."""
         self._database = database
         self._across = across
-        self._turns = Turns("reaching", clock)
+        self._turns = Turns("reaching", clock, rest_seconds=rest_seconds)
         self._after: dict[DueTier, str] = {}
 
     async def reach_due(self) -> int:
@@ -32,8 +34,7 @@ class Reaching:
         async with self._across.across_tenants() as raw:
             found = await due.select_due_tiers(raw, self._turns.aside)
         self._after = {tier: after for tier, after in self._after.items() if tier in set(found)}
-        taken = [await self._turns.take(tier.org_id, self._reach(tier)) for tier in found]
-        return sum(count or 0 for count in taken)
+        return sum(await self._turns.all(found, self._reach))
 
     async def _reach(self, tier: DueTier) -> int:
         """The next piece. At the end it begins once more: what came in between is found so."""
@@ -41,15 +42,19 @@ class Reaching:
             if not await acting.lock_work(raw, tier.org_id, tier.tier_id):
                 return 0
             after = self._after.pop(tier, "")
-            reached = await acting.insert_reached(raw, *tier, after, _SUBSCRIPTIONS)
+            call = await reaching.select_call(raw, tier)
+            waiting = await reaching.select_waiting(raw, tier, after=after, limit=_SUBSCRIPTIONS)
+            reached = await reaching.insert_reached(raw, tier, waiting) if waiting else {}
             if reached:
-                version = await acting.select_in_force(raw, *tier)
-                details = {
-                    "version": version,
-                    "subscriptions": len(reached),
-                    "subscription_ids": reached,
-                }
-                await record(raw, tier.org_id, "subscription_price.reach", tier.tier_id, details)
-        if len(reached) == _SUBSCRIPTIONS:
-            self._after[tier] = reached[-1]
-        return len(reached)
+                await _record(raw, tier, reached)
+            elif not waiting and not after:
+                await reaching.update_reached(raw, tier, call)
+        if len(waiting) == _SUBSCRIPTIONS:
+            self._after[tier] = waiting[-1]
+        return sum(len(ids) for ids in reached.values())
+
+
+async def _record(raw: RawConnection, tier: DueTier, reached: dict[int, list[str]]) -> None:
+    for version, ids in reached.items():
+        details = {"version": version, "subscriptions": len(ids), "subscription_ids": ids}
+        await record(raw, tier.org_id, "subscription_price.reach", tier.tier_id, details)

@@ -16,7 +16,7 @@ from shared.working import Step
 _LOOK_EVERY_SECONDS = 1.0
 _REVIEW_EVERY_SECONDS = 30.0
 
-_FOUND = {True: "within", False: "outside", None: "nothing_predicted"}
+_FOUND = {True: "within", False: "outside", None: "not_judged"}
 
 
 class Effects:
@@ -26,10 +26,11 @@ class Effects:
         self, database: Database, across: Database, clock: Clock, registry: CollectorRegistry
     ) -> None:
         """`across` is the maintenance login, which sees every organisation."""
-        self._applying = Applying(database, across, clock)
-        self._expiring = Expiring(database, across, clock)
-        self._reaching = Reaching(database, across, clock)
-        self._reviewing = Reviewing(database, across, clock)
+        rest = _LOOK_EVERY_SECONDS
+        self._applying = Applying(database, across, clock, rest_seconds=rest)
+        self._expiring = Expiring(database, across, clock, rest_seconds=rest)
+        self._reaching = Reaching(database, across, clock, rest_seconds=rest)
+        self._reviewing = Reviewing(database, across, clock, rest_seconds=_REVIEW_EVERY_SECONDS)
         self._numbers = Numbers(registry)
 
     @property

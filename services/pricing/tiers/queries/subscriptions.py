@@ -20,32 +20,35 @@ WHERE q.org_id = %(org)s::uuid AND q.subscription_id = s.subscription_id AND q.t
 ORDER BY q.valid_from DESC LIMIT 1
 """
 
-# Who was told of a price that is as high needs not be told of this one: as `app.price_reach` does.
+# When the notice has run and the time of the change has come. A notice of a dearer price serves
+# for what became of that price while nothing was dearer than the one before, as in `price_reach`.
 _TOLD = """
 SELECT min(greatest(c.effective_at, n.effective_at))
-FROM (
-  SELECT c.price_change_id UNION ALL
-  SELECT v.price_change_id FROM app.price_versions AS v
-  WHERE v.org_id = %(org)s::uuid AND v.tier_id = s.tier_id AND v.version > paid.version
-    AND v.amount_minor >= c.new_minor
-) AS x
-JOIN app.price_notices AS n ON n.org_id = %(org)s::uuid
-  AND n.price_change_id = x.price_change_id AND n.client_id = s.client_id
+FROM app.price_notices AS n
+LEFT JOIN app.price_versions AS x ON x.org_id = %(org)s::uuid AND x.tier_id = s.tier_id
+  AND x.version > paid.version AND x.price_change_id = n.price_change_id
+WHERE n.org_id = %(org)s::uuid AND n.client_id = s.client_id
+  AND (n.price_change_id = c.price_change_id OR (c.new_minor <= c.old_minor
+    AND x.version <= c.base_version AND NOT EXISTS (
+      SELECT FROM app.price_changes AS y
+      WHERE y.org_id = %(org)s::uuid AND y.tier_id = s.tier_id AND y.state IN (3, 4)
+        AND y.base_version >= x.version AND y.base_version < c.base_version
+        AND y.new_minor > y.old_minor)))
 """
 
-# Changes of the tier that stand, 1 to 3, and would alter what is paid; what is in force already, 3,
-# only as long as it has not come to the subscription.
+# Changes of the tier that stand, 1 to 3, and would alter what is paid; what was in force, 3 and 4,
+# only as long as it has not come to the subscription, and what is over only for who was told of it.
 _AWAITED = f"""
-SELECT c.price_change_id,
-  CASE WHEN c.new_minor < paid.amount_minor THEN c.effective_at ELSE ({_TOLD}) END AS holds_at
-FROM app.price_changes AS c
-WHERE c.org_id = %(org)s::uuid AND c.tier_id = s.tier_id AND c.state IN (1, 2, 3)
-  AND c.new_minor <> paid.amount_minor AND s.ended_at IS NULL
-  AND (c.state <> 3 OR EXISTS (
-    SELECT FROM app.price_versions AS v
-    WHERE v.org_id = %(org)s::uuid AND v.tier_id = s.tier_id AND v.version > paid.version
-      AND v.price_change_id = c.price_change_id))
-ORDER BY holds_at NULLS LAST, c.approved_at DESC, c.price_change_id DESC LIMIT 1
+SELECT c.price_change_id, c.holds_at FROM (
+  SELECT c.*,
+    CASE WHEN c.new_minor < paid.amount_minor THEN c.effective_at ELSE ({_TOLD}) END AS holds_at
+  FROM app.price_changes AS c
+  WHERE c.org_id = %(org)s::uuid AND c.tier_id = s.tier_id AND c.state IN (1, 2, 3, 4)
+    AND c.new_minor <> paid.amount_minor AND s.ended_at IS NULL
+    AND (c.state IN (1, 2) OR c.base_version >= paid.version)
+) AS c
+WHERE c.state <> 4 OR (c.new_minor > paid.amount_minor AND c.holds_at IS NOT NULL)
+ORDER BY c.holds_at NULLS LAST, c.approved_at DESC, c.price_change_id DESC LIMIT 1
 """  # noqa: S608 - only queries of our own go in
 
 _COLUMNS = """s.subscription_id, s.client_id, s.tier_id, s.started_at, s.ended_at, s.revision,

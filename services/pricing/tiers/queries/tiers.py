@@ -98,13 +98,6 @@ async def select_tiers(
     return [_tier(row) for row in await cursor.fetchall()]
 
 
-async def select_prices(raw: RawConnection, org_id: UUID, tier_id: str) -> list[PriceVersion]:
-    """The prices of a tier, the latest first, at most a hundred."""
-    values = {"org": org_id, "tier": tier_id}
-    cursor = await raw.execute(_SELECT_PRICES, values, binary=True)
-    return [PriceVersion(*row) for row in await cursor.fetchall()]
-
-
 async def select_tier_with_prices(
     database: Database, tenant: Tenant, tier_id: str
 ) -> tuple[Tier, list[PriceVersion]] | None:

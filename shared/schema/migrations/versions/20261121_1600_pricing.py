@@ -80,6 +80,7 @@ _TABLES = {
         predicted jsonb NOT NULL,
         actual_minor bigint NOT NULL,
         within boolean,
+        paid_share double precision NOT NULL,
         reviewed_at timestamptz NOT NULL,
         PRIMARY KEY (org_id, price_change_id, days)""",
 }
@@ -171,6 +172,8 @@ _GUARDED = {
         valid_from timestamptz NOT NULL,
         valid_to timestamptz,
         reach_at timestamptz,
+        reach_all boolean NOT NULL DEFAULT true,
+        reach_calls integer NOT NULL DEFAULT 0,
         price_change_id uuid,
         approval_id uuid,
         content_hash bytea,
@@ -217,18 +220,22 @@ _INDEXES = (
         (org_id, tier_id, competitor, offer, observed_at, competitor_price_id)""",
     "CREATE INDEX approvals_requested ON app.approvals (org_id, requested_at, approval_id)",
     "CREATE INDEX approvals_tier ON app.approvals (org_id, tier_id, state)",
-    """CREATE INDEX approvals_expiring ON app.approvals (org_id, expires_at)
+    # Led by the time: the worker looks across organisations.
+    """CREATE INDEX approvals_expiring ON app.approvals (expires_at, org_id)
         WHERE state IN (1, 4)""",
     """CREATE INDEX price_changes_approved ON app.price_changes
         (org_id, approved_at, price_change_id)""",
-    """CREATE INDEX price_changes_due ON app.price_changes (org_id, effective_at)
+    """CREATE INDEX price_changes_due ON app.price_changes (effective_at, org_id)
         WHERE state IN (1, 2)""",
+    """CREATE INDEX price_changes_applied ON app.price_changes (effective_at, org_id)
+        WHERE state IN (3, 4)""",
     """CREATE INDEX price_changes_standing ON app.price_changes (org_id, tier_id)
-        WHERE state IN (1, 2, 3)""",
-    "CREATE INDEX price_notices_due ON app.price_notices (org_id, effective_at)",
+        WHERE state IN (1, 2, 3, 4)""",
+    """CREATE INDEX price_notices_due ON app.price_notices
+        (org_id, price_change_id, effective_at)""",
     """CREATE UNIQUE INDEX price_versions_in_force ON app.price_versions (org_id, tier_id)
         WHERE valid_to IS NULL""",
-    """CREATE INDEX price_versions_reach ON app.price_versions (org_id, reach_at)
+    """CREATE INDEX price_versions_reach ON app.price_versions (reach_at, org_id)
         WHERE reach_at IS NOT NULL""",
 )
 
@@ -248,6 +255,8 @@ _GRANTS = (
         TO footfall_pricing""",
     """GRANT INSERT ON app.competitor_prices, app.price_suggestions, app.pricing_settings,
         app.approval_changes, app.price_change_reviews TO footfall_pricing""",
+    # Nobody else, whatever this database grants by default.
+    f"REVOKE ALL ON FUNCTION {_EVERY_FUNCTION} FROM PUBLIC",
     f"GRANT EXECUTE ON FUNCTION {_CALLED} TO footfall_pricing",
     "GRANT INSERT ON app.outbox TO footfall_pricing",
     # Whether anybody listens, not where nor by which secret.

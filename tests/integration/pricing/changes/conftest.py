@@ -19,3 +19,10 @@ def till(database: MigratedDatabase) -> Till:
 async def worker(database: MigratedDatabase) -> AsyncIterator[Hands]:
     async with hands(database) as opened:
         yield opened
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How often those who act at once do it; `make faults` does it more often, for the release."""
+    cycles: int | None = request.config.getoption("--cycles")
+    return cycles or 20

@@ -14,6 +14,7 @@ from services.pricing.changes.errors import (
     PriceChangeOver,
 )
 from services.pricing.changes.usecases.applying import apply_price_change
+from tests.bargaining import age
 from tests.effecting import (
     CANCELLED,
     EFFECTIVE,
@@ -207,11 +208,12 @@ async def test_one_that_fails_stops_no_other(
 
 
 async def test_a_cancelled_change_never_takes_effect(till: Till, worker: Hands) -> None:
-    change = till.agreed(900)
+    change = till.agreed(1100)
     word = till.ask(
         BOB, "admin", "SELECT app.price_cancel(%s, %s, 1, 'a mistake')", till.org, change
     )
     assert word == "OK"
+    age(till.database, till.org, days=31)
     assert (await worker.applying.apply_due()).found == 0
     with pytest.raises(PriceChangeOver):
         await apply_price_change(worker.database, till.org, change)

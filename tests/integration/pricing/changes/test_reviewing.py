@@ -36,19 +36,19 @@ def predicted(p10: int, p50: int, p90: int) -> dict[str, Any]:
     """Evidence as it is frozen, in whole euros."""
     told = {"p10": p10, "p50": p50, "p90": p90}
     return {
-        "revenue_impact": {
+        "revenue_change_30_days": {
             name: {"currency_code": "EUR", "units": str(units)} for name, units in told.items()
         }
     }
 
 
-def agreed(till: Till, evidence: dict[str, Any]) -> UUID:
-    """A decrease that was asked for with this evidence."""
+def agreed(till: Till, evidence: dict[str, Any], proposed: int = 900) -> UUID:
+    """A change that was asked for with this evidence."""
     change = uuid4()
     asked = till.ask(
         ANN, "admin",
-        "SELECT app.price_request(%s, %s, NULL, 'pro', 900, 'EUR', NULL, 'why', %s::jsonb, '[]',"
-        " 'ann', NULL, NULL)", till.org, change, json.dumps(evidence),
+        "SELECT app.price_request(%s, %s, NULL, 'pro', %s, 'EUR', NULL, 'why', %s::jsonb, '[]',"
+        " 'ann', NULL, NULL)", till.org, change, proposed, json.dumps(evidence),
     )  # fmt: skip
     assert asked == "OK"
     assert till.decide(BOB, change) == "OK"
@@ -73,6 +73,7 @@ async def earn(
 async def in_force(till: Till, worker: Hands, evidence: dict[str, Any], **ago: float) -> UUID:
     change = agreed(till, evidence)
     assert len((await worker.applying.apply_due()).changes) == 1
+    await worker.reach_all()
     age(till.database, till.org, **ago)
     return change
 
@@ -144,6 +145,49 @@ async def test_a_change_that_is_not_in_force_any_more_is_not_judged(
     await worker.applying.apply_due()
     age(till.database, till.org, days=20)
     assert [one.days for one in await worker.reviewing.review_due()] == [30], "it was for 45 days"
+
+
+async def test_what_was_applied_late_was_in_force_no_longer(till: Till, worker: Hands) -> None:
+    """The next one was to take effect after 25 days, and everything was down for 20 more."""
+    await in_force(till, worker, predicted(0, 1, 2), days=25)
+    till.agreed(800)
+    age(till.database, till.org, days=20)
+    await worker.applying.apply_due()
+    assert await worker.reviewing.review_due() == []
+    assert reviews(till) == []
+
+
+async def test_an_increase_is_not_judged_before_it_has_reached_subscribers(
+    till: Till, worker: Hands
+) -> None:
+    """Four subscribers: one was told at once, one ten days later, two never."""
+    listen(till)
+    for number in range(4):
+        till.subscribe(f"s-{number}", f"c-{number}")
+    change = agreed(till, predicted(10, 20, 30), 1100)
+    till.notice(change, "c-0")
+    age(till.database, till.org, days=10)
+    till.notice(change, "c-1")
+    age(till.database, till.org, days=20, hours=1)
+    assert len((await worker.applying.apply_due()).changes) == 1
+    await worker.reach_all()
+    age(till.database, till.org, days=29, hours=23)
+    assert await worker.reviewing.review_due() == [], "somebody is due to pay it"
+    await worker.reach_all()
+    [review] = await worker.reviewing.review_due()
+    assert review.paid_share == pytest.approx((1 + 20 / 30 + 0 + 0) / 4, abs=0.01)
+    assert (review.within, reviews(till)) == (None, [(30, 0, None)])
+    [(_, _, details)] = audited(till, "price_change.review")
+    assert (details["within"], details["paid_share"]) == (None, review.paid_share)
+    for client in ("c-2", "c-3"):
+        till.notice(change, client)
+    age(till.database, till.org, days=60)
+    await worker.reach_all()
+    assert [one.within for one in await worker.reviewing.review_due()] == [None, False]
+    told = [
+        body["data"]["review"]["days"] for _, body in messages(till) if "review" in body["data"]
+    ]
+    assert told == [90]
 
 
 async def test_several_workers_make_each_once(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 
 from services.cli.terminal import consoles
 
@@ -36,8 +36,18 @@ def show(*pictures: RenderableType) -> None:
     """For people; what is empty is left out."""
     console = consoles.answers()
     for picture in pictures:
-        if picture:
+        if picture and console.is_terminal:
             console.print(picture)
+        elif picture:
+            _write_plain(console, picture)
+
+
+def _write_plain(console: Console, picture: RenderableType) -> None:
+    """Without the blanks that fill lines up: nobody sees them but who compares or cuts."""
+    with console.capture() as drawn:
+        console.print(picture)
+    console.file.write("\n".join(line.rstrip(" ") for line in drawn.get().split("\n")))
+    console.file.flush()
 
 
 def tell(answer: Any, picture: Callable[[Any], Any], *, as_json: bool) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry
-
 from services.pricing.evidence.rules.questions import Asked, Known
 from shared.anchors import AnchorStore
 from shared.computing.kept import Kept
@@ -25,8 +23,6 @@ class Parts:
     """For methods that validate parts of a request one by one."""
     anchors: AnchorStore
     """Where the ends of audit logs are written down, outside the database."""
-    registry: CollectorRegistry
-    """Where areas count what operators should see."""
     statistics: ComputePool
     """Where heavy arithmetic is done: never on the loop."""
     evidence: Kept[Asked, Known]

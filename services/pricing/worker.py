@@ -12,6 +12,7 @@ import sys
 
 from services.pricing.audit.usecases import Anchoring
 from services.pricing.changes.usecases.steps import Effects
+from services.pricing.changes.usecases.turns import AT_ONCE
 from shared import program
 from shared.anchors import FileAnchors, anchors_file
 from shared.clock import SystemClock
@@ -25,6 +26,8 @@ from shared.working import Step, over_and_over, until_told_to_stop
 
 _LOG = logging.getLogger("footfall.worker")
 _PING_EVERY_SECONDS = 5.0
+_CONNECTIONS = 4 * AT_ONCE + 1
+"""What four steps need side by side, and a ping."""
 
 
 class Worker:
@@ -34,7 +37,7 @@ class Worker:
         self._settings = settings
         self._url = _given(settings.pricing.database_url, "PRICING")
         self._maintenance_url = _given(settings.logins.maintenance_database_url, "MAINTENANCE")
-        self._database = Database(self._url, application_name="pricing-worker", size=4)
+        self._database = Database(self._url, application_name="pricing-worker", size=_CONNECTIONS)
         self._across = Database(
             self._maintenance_url, application_name="pricing-worker-across", size=4
         )

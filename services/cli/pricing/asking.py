@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from uuid import uuid4
 
 import grpc
+from google.protobuf.message import Message
 
 from footfall.audit.v1.audit_pb2_grpc import AuditServiceStub
 from footfall.pricing.v1.approval_service_pb2_grpc import ApprovalServiceStub
@@ -30,8 +33,18 @@ class Stubs:
     def __getattr__(self, method: str) -> Any:
         for stub in self._stubs:
             if hasattr(stub, method):
-                return getattr(stub, method)
+                return functools.partial(_identified, getattr(stub, method))
         raise AttributeError(method)
+
+
+def _identified(call: Callable[..., Any], request: Message, **options: Any) -> Any:
+    """The call, under an id of its own where it may have one: sent again, it is done once."""
+    if "request_id" not in request.DESCRIPTOR.fields_by_name:
+        return call(request, **options)
+    sent: Any = type(request)()
+    sent.request_id = str(uuid4())
+    sent.MergeFrom(request)
+    return call(sent, **options)
 
 
 asks = functools.partial(asking, "pricing", Stubs)

@@ -69,10 +69,17 @@ def _told(change: PriceChange) -> Iterator[str]:
 
 
 def _review(one: PriceChangeReview) -> str:
+    told = f"after {one.days} days: {money.said(one.actual, signed=True)} a month, {_judged(one)}"
+    if not one.HasField("predicted"):
+        return told
     low, high = money.number(one.predicted.p10, signed=True), one.predicted.p90
-    held = "as predicted" if one.within else "NOT as predicted"
-    actual = money.said(one.actual, signed=True)
-    return (
-        f"after {one.days} days: {actual} a month, {held} "
-        f"({low} to {money.said(high, signed=True)})"
-    )
+    return f"{told} ({low} to {money.said(high, signed=True)})"
+
+
+def _judged(one: PriceChangeReview) -> str:
+    """Whether the prediction held, or why nobody can say."""
+    if one.HasField("within"):
+        return "as predicted" if one.within else "NOT as predicted"
+    if not one.HasField("predicted"):
+        return "nothing was predicted"
+    return f"too early to judge: subscribers paid it for {one.paid_share:.0%} of the time"

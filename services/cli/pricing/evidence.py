@@ -12,11 +12,11 @@ from footfall.pricing.v1.approval_pb2 import MoneyQuantiles, Quantiles
 from footfall.pricing.v1.evidence_pb2 import (
     Elasticity,
     EstimateElasticityResponse,
-    Objective,
     PredictDemandResponse,
     PriceSuggestion,
     SuggestPriceResponse,
 )
+from footfall.pricing.v1.price_pb2 import Objective
 from services.cli import words
 from services.cli.pricing import money
 from services.cli.pricing.impact import impact
@@ -38,6 +38,13 @@ def share(one: Quantiles) -> str:
 def surely(confidence: float) -> str:
     """A share of the belief; nothing is certain."""
     return "over 99%" if confidence > _ALMOST else f"{confidence:.0%}"
+
+
+def more(objective: int) -> str:
+    """What a confidence is about."""
+    if not objective:
+        return "better than today's price"
+    return f"more {words.read(Objective, objective)} than at today's price"
 
 
 def amounts(one: MoneyQuantiles, *, signed: bool = False) -> str:
@@ -112,8 +119,8 @@ def suggestion(one: PriceSuggestion) -> Iterator[RenderableType]:
     told.append(f"{money.number(old)} → {money.said(new)}", "bold green")
     yield told.append(f"  ({money.percent(old, new)})")
     objective = words.read(Objective, one.objective)
-    yield Text(f"for the most {objective} in {words.counted(one.horizon_days, 'day')}; better than "
-               f"today's price with a confidence of {surely(one.confidence)}")  # fmt: skip
+    yield Text(f"for the most {objective} in {words.counted(one.horizon_days, 'day')}; "
+               f"{more(one.objective)} with a confidence of {surely(one.confidence)}")  # fmt: skip
     yield Text("\nWhat it may do to the revenue", "italic")
     yield from (
         Padding(part, _INDENT) for part in impact(one.revenue_impact, f"in {one.horizon_days} days")

@@ -7,10 +7,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from footfall.pricing.v1.evidence_pb2 import (
     EstimateElasticityRequest,
-    Objective,
     PredictDemandRequest,
     SuggestPriceRequest,
 )
+from footfall.pricing.v1.price_pb2 import Objective
 from services.cli import words
 from services.cli.inputs import AS_OF, TEXT
 from services.cli.pricing import evidence, money

@@ -21,7 +21,7 @@ from footfall.pricing.v1.approval_pb2 import (
 from footfall.pricing.v1.price_pb2 import Tier
 from services.cli import words
 from services.cli.pricing import changes, money, next_steps
-from services.cli.pricing.evidence import belief, share, surely
+from services.cli.pricing.evidence import belief, more, share, surely
 from services.cli.pricing.impact import impact
 
 NOTICE = timedelta(hours=720)
@@ -126,7 +126,7 @@ def _beliefs(one: Evidence) -> Iterator[str]:
     if one.HasField("churn_risk"):
         yield f"likely to leave because of it: {share(one.churn_risk)} of subscribers"
     if one.HasField("revenue_impact"):
-        yield f"better than today's price with a confidence of {surely(one.confidence)}"
+        yield f"{more(one.objective)} with a confidence of {surely(one.confidence)}"
     if one.HasField("elasticity"):
         yield f"elasticity {belief(one.elasticity)}: % of demand for each % of price"
     if one.HasField("revenue_30_days"):

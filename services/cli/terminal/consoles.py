@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.console import Console
 
 _WIDEST = 100
@@ -20,6 +22,7 @@ def asides() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal or console.width > _WIDEST:
+    told = os.environ.get("COLUMNS", "").isdigit()  # rich has read it then
+    if console.width > _WIDEST or not (console.is_terminal or told):
         console.width = _WIDEST
     return console

@@ -39,7 +39,11 @@ class ApprovalStale(StaleEtag):
 
 
 class PriceMoved(ConcurrentChange):
-    """The price in force changed while this was asked: ask again."""
+    """The price in force changed again and again while this was asked: ask again."""
+
+
+class NotPending(FailedPrecondition):
+    """The request is {state}: only what is PENDING_REVIEW is decided."""
 
 
 class ApprovalDecided(FailedPrecondition):

@@ -39,6 +39,7 @@ class ApprovalHandlers:
         self._parts = parts
         self._approvals = Resumption(parts.database, usecases.CHANGES, parts.tokens)
 
+    @usecases.while_prices_move
     async def RequestApproval(
         self, request: pb.RequestApprovalRequest, call: Call
     ) -> pb.RequestApprovalResponse:

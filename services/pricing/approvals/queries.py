@@ -59,11 +59,11 @@ CROSS JOIN LATERAL (
 LEFT JOIN app.price_changes c ON c.org_id = %(org)s AND c.approval_id = a.approval_id
 WHERE a.org_id = %(org)s
 """
-_LISTENED = """, EXISTS (SELECT FROM app.webhook_endpoints w
+LISTENED = """EXISTS (SELECT FROM app.webhook_endpoints w
   WHERE w.org_id = %(org)s AND w.topic = %(topic)s AND NOT w.disabled)
 """
 _SELECT_ONE = _COLUMNS + _FROM + "AND a.approval_id = %(approval)s"
-_SELECT_WRITTEN = _COLUMNS + _LISTENED + _FROM + "AND a.approval_id = %(approval)s"
+_SELECT_WRITTEN = _COLUMNS + ", " + LISTENED + _FROM + "AND a.approval_id = %(approval)s"
 _SELECT_SOME = (
     _COLUMNS
     + _FROM

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 
 from footfall.pricing.v1 import approval_pb2 as pb
-from footfall.pricing.v1 import decision_pb2
+from footfall.pricing.v1 import decision_pb2, price_pb2
 from services.pricing.amounts import from_money, to_money
 from services.pricing.approvals.rules.approval import (
     Approval,
@@ -32,6 +32,8 @@ from shared.errors import FootfallError, InvalidField
 from shared.following import Piece, Place
 
 _MESSAGE_BYTES = 3 * 1024 * 1024  # clients take 4 MiB unless they say otherwise
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+"""The last time that the database keeps."""
 
 DecisionRequest = (
     decision_pb2.ApprovePriceChangeRequest
@@ -196,10 +198,13 @@ def _check_text(text: str, field: str) -> None:
 
 def _from_timestamp(moment: Timestamp) -> datetime:
     try:
-        return moment.ToDatetime(UTC)
+        at = moment.ToDatetime(UTC)
     except (ValueError, OverflowError):
-        told = "must be a valid time of the years 1 to 9999"
-        raise InvalidField.of("requested_effective_time", told) from None
+        at = None
+    if at is None or at > _LATEST:
+        told = "must be a valid time from the year 1 to 9999-12-31T00:00:00Z"
+        raise InvalidField.of("requested_effective_time", told)
+    return at
 
 
 def _evidence(kept: Mapping[str, Any]) -> pb.Evidence:
@@ -211,14 +216,16 @@ def _evidence(kept: Mapping[str, Any]) -> pb.Evidence:
         insufficient=kept.get("insufficient", ()),
         method_version=kept.get("method_version", ""),
         revenue_30_days=_kept_money(kept.get("revenue_30_days")),
+        objective=price_pb2.Objective.Value(kept.get("objective", "OBJECTIVE_UNSPECIFIED")),
     )
     if "as_of" in kept:
         shown.as_of.FromDatetime(datetime.fromisoformat(kept["as_of"]))
     for name in ("elasticity", "churn_risk"):
         if name in kept:
             getattr(shown, name).CopyFrom(pb.Quantiles(**kept[name]))
-    for name, money in kept.get("revenue_impact", {}).items():
-        getattr(shown.revenue_impact, name).CopyFrom(_kept_money(money))
+    for belief in ("revenue_impact", "revenue_change_30_days"):
+        for name, money in kept.get(belief, {}).items():
+            getattr(getattr(shown, belief), name).CopyFrom(_kept_money(money))
     return shown
 
 

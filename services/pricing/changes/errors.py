@@ -20,7 +20,11 @@ class AlreadyApplied(FailedPrecondition):
 
 
 class PriceChangeOver(FailedPrecondition):
-    """The price change is stale, cancelled or failed: nothing comes of it any more."""
+    """The price change is superseded, stale, cancelled or failed: nothing comes of it any more."""
+
+
+class IsDue(FailedPrecondition):
+    """The time of the price change has come: it is rolled back once it is applied."""
 
 
 class NotInForce(FailedPrecondition):
@@ -29,6 +33,10 @@ class NotInForce(FailedPrecondition):
 
 class NotDue(FailedPrecondition):
     """The time of the price change has not come."""
+
+
+class AfterAnother(FailedPrecondition):
+    """An older price change of the tier is due and comes first."""
 
 
 class InHand(FailedPrecondition):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from footfall.pricing.v1 import decision_pb2 as pb
+from services.pricing.approvals.usecases import while_prices_move
 from services.pricing.approvals.wire import to_approval
 from services.pricing.changes import wire
 from services.pricing.changes.usecases import calling
@@ -45,6 +46,7 @@ class ChangeHandlers:
 
         return await answer_once(self._parts.database, call, request, answer, act, line=line)
 
+    @while_prices_move
     async def RollBackPriceChange(
         self, request: pb.RollBackPriceChangeRequest, call: Call
     ) -> pb.RollBackPriceChangeResponse:

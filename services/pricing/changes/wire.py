@@ -120,6 +120,7 @@ def _review(review: Review, currency: str) -> approval_pb2.PriceChangeReview:
         predicted=None if review.predicted is None else _quantiles(review.predicted, currency),
         actual=to_money(review.actual_minor, currency),
         within=review.within,
+        paid_share=review.paid_share,
         reviewed_at=_timestamp(review.reviewed_at),
     )
 

@@ -11,6 +11,7 @@ from services.pricing.amounts import from_money, to_money
 from services.pricing.competitors.rules import CompetitorPrice, Cursor, Page, Which
 from services.pricing.tiers.wire import from_moment, to_timestamp
 from shared import ids
+from shared.errors import InvalidField
 
 _MESSAGE_BYTES = 3 * 1024 * 1024  # clients take 4 MiB unless they say otherwise
 
@@ -20,6 +21,8 @@ def from_competitor_price(
 ) -> CompetitorPrice:
     """The finding as it is to be kept, seen now unless it says when. Raises InvalidField."""
     amount = from_money(sent.price, "competitor_price.price")
+    if not sent.source.strip():
+        raise InvalidField.of("competitor_price.source", "must say where: spaces alone do not")
     observed_at = now
     if sent.HasField("observed_at"):
         observed_at = from_moment(sent.observed_at, "competitor_price.observed_at", now)

@@ -9,7 +9,6 @@ from services.pricing.guard_rails import queries
 from services.pricing.guard_rails.errors import SettingsVersionNotFound
 from services.pricing.guard_rails.rules.editions import Change, Edition, change, differences
 from services.pricing.guard_rails.rules.ground import Ground
-from services.pricing.guard_rails.rules.risks import Risk, outside
 from services.pricing.guard_rails.rules.settings import PricingSettings
 from services.pricing.tiers.rules import Tier
 from shared.database import Database, RawConnection, Transaction
@@ -26,14 +25,6 @@ async def read_ground(raw: RawConnection, org_id: UUID, tier: Tier, now: datetim
     """What the guard-rails look at for a tier."""
     seen = await queries.select_seen(raw, org_id, tier.tier_id, tier.currency, now)
     return Ground.of(tier, seen.year_minor, seen.competitors_minor)
-
-
-async def outside_guard_rails(
-    raw: RawConnection, org_id: UUID, tier: Tier, proposed_minor: int, now: datetime
-) -> list[Risk]:
-    """The rails that a price is beyond, each with by how much; none when it is within all."""
-    settings = await read_settings(raw, org_id)
-    return outside(settings, await read_ground(raw, org_id, tier, now), proposed_minor)
 
 
 async def get_pricing_settings(database: Database, caller: Identity, version: int) -> Edition:

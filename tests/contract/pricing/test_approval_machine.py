@@ -73,10 +73,9 @@ class Model:
             return f"PERMISSION_DENIED {denied}"
         if self.state in OVER:
             return f"FAILED_PRECONDITION {OVER[self.state]}"
-        decides = action in DECISIONS
-        if not read or (decides and self.state != PENDING):
+        if not read:
             return "ABORTED STALE_ETAG"
-        if self.state not in OPEN:
+        if self.state not in ({PENDING} if action in DECISIONS else OPEN):
             return "FAILED_PRECONDITION FAILED_PRECONDITION"
         if self.late and action != "WithdrawApproval":
             self._goes(EXPIRED, "approval.expire")

@@ -26,6 +26,7 @@ from tests.approving import (
     decision,
     ending,
     entries,
+    euros,
     expire,
     get,
     make_tier,
@@ -34,6 +35,9 @@ from tests.approving import (
     withdrawn,
 )
 from tests.bargaining import Pricing, Seller, running_pricing
+from tests.changing import agree, rolled_back
+from tests.effecting import work
+from tests.guarding import identified
 from tests.organisations import Organisation
 from tests.postgres import MigratedDatabase
 
@@ -184,6 +188,42 @@ def test_a_decision_in_the_moment_of_its_expiry_comes_to_one_end(
         assert changes_of(acme, made) == (after.state == APPROVED)
     assert EXPIRED in seen
     assert len(seen) > 1
+
+
+def _wait_for_a_wait(acme: Organisation) -> None:
+    """Until somebody stands before a lock; only the administrator sees that."""
+    for _ in range(600):
+        [(found,)] = acme.database.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock'", login=None,
+        )  # fmt: skip
+        if found:
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.parametrize("method", ["RequestApproval", "RollBackPriceChange"])
+def test_who_asks_while_the_price_moves_asks_about_the_new_one(
+    ann: Seller, bob: Seller, acme: Organisation, crowd: ThreadPoolExecutor, method: str
+) -> None:
+    first = agree(ann, bob, 950)
+    work(acme.database)
+    request: Any = asked(700) if method == "RequestApproval" else rolled_back(first)
+    second = agree(ann, bob, 900)
+    with acme.database.connect() as mover, mover.transaction():
+        identified(mover, acme.org_id, "service", "worker")
+        applied = "SELECT app.price_apply(%s, %s)"
+        moved = mover.execute(applied, (acme.org_id, second.price_change_id)).fetchone()
+        assert moved == ("OK",)
+        call = crowd.submit(ending, ann, method, request, timeout=PATIENCE)
+        _wait_for_a_wait(acme)
+    if method == "RollBackPriceChange":
+        assert call.result() == "FAILED_PRECONDITION FAILED_PRECONDITION"  # no longer in force
+        return
+    assert call.result() == "OK"
+    answer = ann.call("ListApprovals", pb.ListApprovalsRequest(states=[PENDING]))
+    assert [one.current_price for one in answer.approvals] == [euros(900)]
 
 
 def _expires_in(acme: Organisation, made: pb.Approval, seconds: float) -> None:

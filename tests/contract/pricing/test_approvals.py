@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 
 from footfall.pricing.v1 import approval_pb2 as pb
-from footfall.pricing.v1 import evidence_pb2
+from footfall.pricing.v1 import evidence_pb2, price_pb2
 from tests.approving import (
     PENDING,
     WITHDRAWN,
@@ -34,6 +34,7 @@ from tests.organisations import Organisation
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 FAILED = grpc.StatusCode.FAILED_PRECONDITION
+FIRST, LAST = -62_135_596_800, 253_402_214_400  # year 1, and the last day of 9999
 FORTNIGHT = timedelta(hours=14 * 24)
 
 
@@ -94,6 +95,11 @@ def test_a_request_that_was_refused_may_be_sent_again(ann: Seller) -> None:
         ({"suggestion_id": "no"}, "suggestion_id"),
         ({"requested_effective_time": Timestamp(seconds=1 << 40)}, "requested_effective_time"),
         ({"requested_effective_time": Timestamp(nanos=1 << 30)}, "requested_effective_time"),
+        ({"requested_effective_time": Timestamp(seconds=LAST + 1)}, "requested_effective_time"),
+        (
+            {"requested_effective_time": Timestamp(seconds=LAST, nanos=1000)},
+            "requested_effective_time",
+        ),
     ],
 )
 def test_what_is_no_request_names_its_field(
@@ -107,6 +113,12 @@ def test_what_is_no_request_names_its_field(
             getattr(request, name).CopyFrom(value)
     told = refused(ann, "RequestApproval", request)
     assert (told.code, list(told.violations)) == (INVALID, [field])
+
+
+@pytest.mark.parametrize("seconds", [FIRST, LAST])
+def test_every_time_that_is_kept_may_be_asked_for(ann: Seller, seconds: int) -> None:
+    at = Timestamp(seconds=seconds)
+    assert ask(ann, 900, requested_effective_time=at).requested_effective_time == at
 
 
 def test_an_increase_is_never_sooner_than_its_notice(ann: Seller, bob: Seller) -> None:
@@ -154,12 +166,16 @@ def test_a_request_freezes_the_suggestion_that_it_follows(ann: Seller, acme: Org
     made = ask(ann, 1150, suggestion_id=suggestion_id)
     assert made.suggestion_id == suggestion_id
     assert (made.evidence.confidence, made.evidence.churn_risk.p50) == (0.9, 0.02)
+    assert made.evidence.objective == price_pb2.OBJECTIVE_MARGIN
     assert made.evidence.revenue_impact.p50 == euros(300)
     assert made.evidence.method_version == "3"
     assert "thin_history" in [one.name for one in made.risks]
     assert "differs_from_suggestion" not in [one.name for one in made.risks]
     other = ask(ann, 1200, suggestion_id=suggestion_id)
     assert "differs_from_suggestion" in [one.name for one in other.risks]
+    assert list(other.evidence.insufficient), "of this tier nothing is known but the suggestion"
+    assert not other.evidence.HasField("revenue_impact")
+    assert (other.evidence.confidence, other.evidence.objective) == (0.0, 0)
     for request in (
         asked(1150, "basic", suggestion_id=suggestion_id),
         asked(1150, suggestion_id=new_id()),
@@ -176,6 +192,7 @@ def suggested(acme: Organisation, tier_id: str, minor: int) -> str:
         current_price=euros(1000),
         suggested_price=euros(minor),
         confidence=0.9,
+        objective=price_pb2.OBJECTIVE_MARGIN,
         horizon_days=90,
         revenue_impact=pb.MoneyQuantiles(p10=euros(300), p50=euros(900), p90=euros(1500)),
         churn_risk=pb.Quantiles(p10=0.01, p50=0.02, p90=0.03),

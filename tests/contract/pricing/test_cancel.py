@@ -8,7 +8,8 @@ import pytest
 from tests.approving import entries, make_tier, new_id, refused
 from tests.bargaining import Pricing, Seller, age
 from tests.changing import CANCELLED, agree, cancel, cancelled, price, read
-from tests.effecting import work
+from tests.effecting import listen, messages, work
+from tests.guarding import Till
 from tests.organisations import Organisation
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -39,6 +40,22 @@ def test_what_is_cancelled_never_takes_effect(ann: Seller, bob: Seller, acme: Or
     assert details["content_hash"] == made.content_hash
 
 
+def test_whoever_listens_is_told_once(ann: Seller, bob: Seller, acme: Organisation) -> None:
+    till = Till(acme)
+    quiet = agree(ann, bob, 1050)
+    cancel(ann, quiet)
+    assert messages(till) == []
+    listen(till)
+    made = agree(ann, bob, 1100)
+    request = cancelled(made, request_id=new_id(), notes="the market moved")
+    for _ in range(2):
+        ann.call(METHOD, request)
+    [(_, body)] = messages(till)
+    assert body["data"]["price_change_id"] == made.price_change_id
+    assert body["data"]["state"] == "PRICE_CHANGE_STATE_CANCELLED"
+    assert body["data"]["problem"] == "the market moved"
+
+
 def test_with_an_etag_of_before_it_is_refused(ann: Seller, bob: Seller) -> None:
     made = agree(ann, bob, 1100)
     told = refused(ann, METHOD, cancelled(made, etag="0123456789abcdef"))
@@ -66,6 +83,16 @@ def test_what_is_in_force_is_rolled_back_not_cancelled(
     for change in (made, read(ann, made)):
         told = refused(ann, METHOD, cancelled(change))
         assert (told.code, told.reason) == (FAILED, "ALREADY_APPLIED")
+    assert price(ann) == 900
+
+
+def test_what_is_due_is_not_cancelled(ann: Seller, bob: Seller, acme: Organisation) -> None:
+    """Whether or not the worker has come to it yet."""
+    made = agree(ann, bob, 900)
+    told = refused(ann, METHOD, cancelled(made))
+    assert (told.code, told.reason) == (FAILED, "FAILED_PRECONDITION")
+    assert "has come" in told.message
+    work(acme.database)
     assert price(ann) == 900
 
 

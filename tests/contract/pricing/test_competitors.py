@@ -46,6 +46,14 @@ def found(seller: Seller, size: int = 0, **where: Any) -> list[pb.CompetitorPric
 
 
 class TestRecord:
+    @pytest.mark.parametrize("source", ["", " ", "\t\n", "\u00a0"])
+    def test_it_says_where_it_was_seen(self, robot: Seller, source: str) -> None:
+        said = pb.CompetitorPrice(competitor="globo", tier_id="pro", price=money(1), source=source)
+        request = pb.RecordCompetitorPriceRequest(competitor_price=said)
+        told = refused(robot.call, "RecordCompetitorPrice", request)
+        assert "competitor_price.source" in told.violations
+        assert found(robot) == []
+
     def test_all_of_it_is_kept(self, robot: Seller) -> None:
         moment = at(DAY)
         kept = record(robot, observed_at=moment)

@@ -286,10 +286,13 @@ def test_a_decision_after_another_is_too_late(
 ) -> None:
     made = ask(ann)
     after = decide(bob, made, first).approval
-    for etag in (made.etag, after.etag):
-        for one in (bob, carl):
-            told = refused(one, second, decision(second, made, etag=etag))
-            assert (told.code, told.reason) == (ABORTED, "STALE_ETAG")
+    state = pb.ApprovalState.Name(after.state).removeprefix("APPROVAL_STATE_")
+    for one in (bob, carl):
+        told = refused(one, second, decision(second, made))
+        assert (told.code, told.reason) == (ABORTED, "STALE_ETAG")
+        told = refused(one, second, decision(second, after))  # to read it again would not help
+        assert (told.code, told.reason) == (FAILED, "FAILED_PRECONDITION")
+        assert f"is {state}" in told.message
     assert get(ann, made) == after
 
 

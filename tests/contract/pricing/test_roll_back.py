@@ -5,7 +5,18 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from tests.approving import PENDING, decide, decision, entries, euros, make_tier, new_id, refused
+from tests.approving import (
+    PENDING,
+    decide,
+    decision,
+    entries,
+    euros,
+    get,
+    make_tier,
+    new_id,
+    refused,
+    revise,
+)
 from tests.bargaining import Pricing, Seller, age
 from tests.changing import (
     EFFECTIVE,
@@ -49,6 +60,20 @@ def test_it_is_a_request_for_the_price_before(ann: Seller, bob: Seller, acme: Or
     work(acme.database)
     assert [read(ann, one).state for one in (made, back)] == [SUPERSEDED, EFFECTIVE]
     assert price(ann) == 1000
+
+
+def test_revised_to_another_price_it_undoes_nothing(
+    ann: Seller, bob: Seller, acme: Organisation
+) -> None:
+    made = agree(ann, bob, 900)
+    work(acme.database)
+    asked = roll_back(ann, made)
+    same = revise(bob, asked, 1000, reason="as it was")
+    assert same.rolls_back_price_change_id == made.price_change_id
+    other = revise(bob, same, 1050)
+    assert other.rolls_back_price_change_id == ""
+    assert get(ann, other) == other
+    assert revise(bob, other, 950).rolls_back_price_change_id == ""
 
 
 def test_taking_back_a_decrease_takes_notice(ann: Seller, bob: Seller, acme: Organisation) -> None:

@@ -19,7 +19,7 @@ from tests.postgres import MigratedDatabase
 from tests.selling import MONTH, YEAR, Till, audited, money, refused, tier, upsert
 from tests.suggesting import DAY, PATIENT, PRICES, sell, suggest
 
-MARGIN, REVENUE = pb.OBJECTIVE_MARGIN, pb.OBJECTIVE_REVENUE
+MARGIN, REVENUE = price_pb2.OBJECTIVE_MARGIN, price_pb2.OBJECTIVE_REVENUE
 
 
 @pytest.fixture(scope="module")

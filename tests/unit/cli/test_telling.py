@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from rich.padding import Padding
 
 from footfall.insights.v1.feed_pb2 import FeedDelivery
 from footfall.insights.v1.insight_pb2 import Insight, Recommendation, Subject
 from footfall.insights.v1.insight_requests_pb2 import GenerateInsightsResponse
-from services.cli.telling import one_line, printable
+from services.cli.telling import one_line, printable, show
 
 
 def test_a_script_gets_one_line_with_what_is_empty_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +37,8 @@ def test_no_control_character_reaches_a_terminal_and_the_rest_stays() -> None:
     ids = FeedDelivery(insight_ids=["a", odd], last_error="Zoë ✓")
     assert list(printable(ids).insight_ids) == ["a", shown]
     assert printable(ids).last_error == "Zoë ✓"
+
+
+def test_a_file_gets_no_blanks_that_fill_lines_up(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Padding("as it is", (0, 4)), "[dim]more[/]")
+    assert capsys.readouterr().out == "    as it is\nmore\n"

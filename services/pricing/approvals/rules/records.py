@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.pricing.approvals.rules.approval import Approval, State, Verdict
+from services.pricing.approvals.rules.writing import moment, money
 from shared.ids import derived_uuid7
-from shared.money import from_minor
 
 TOPIC = "approvals"
 """By which webhooks ask for requests that wait for a decision."""
@@ -49,7 +48,7 @@ def details(approval: Approval, **more: str) -> dict[str, Any]:
         "current_minor": approval.current_minor,
         "proposed_minor": approval.proposed_minor,
         "currency": approval.currency,
-        "requested_effective_time": None if at is None else _text(at),
+        "requested_effective_time": None if at is None else moment(at),
         "content_hash": approval.content_hash.hex(),
         "state": approval.state.name,
         **more,
@@ -76,26 +75,16 @@ def message(approval: Approval) -> dict[str, Any]:
     """What a webhook says of a request that waits for a decision."""
     return {
         "type": TOPIC,
-        "timestamp": _text(approval.changed_at),
+        "timestamp": moment(approval.changed_at),
         "data": {
             "approval_id": str(approval.approval_id),
             "state": f"APPROVAL_STATE_{approval.state.name}",
             "revision": approval.revision,
             "content_hash": approval.content_hash.hex(),
             "tier_id": approval.tier_id,
-            "current_price": _money(approval.current_minor, approval.currency),
-            "proposed_price": _money(approval.proposed_minor, approval.currency),
+            "current_price": money(approval.current_minor, approval.currency),
+            "proposed_price": money(approval.proposed_minor, approval.currency),
             "requested_by": approval.requested_by,
-            "expires_at": _text(approval.expires_at),
+            "expires_at": moment(approval.expires_at),
         },
     }
-
-
-def _money(minor: int, currency: str) -> dict[str, Any]:
-    """`google.type.Money` in names of the proto."""
-    units, nanos = from_minor(minor, currency)
-    return {"currency_code": currency, "units": str(units), "nanos": nanos}
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()

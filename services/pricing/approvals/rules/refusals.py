@@ -13,6 +13,7 @@ from services.pricing.approvals.errors import (
     ApprovalWithdrawn,
     NotADecider,
     NoticeTooShort,
+    NotPending,
     NotTheirs,
     SamePrice,
     SelfApproval,
@@ -49,14 +50,16 @@ def refusal(word: str, found: Approval | None, *, decides: bool = False) -> Foot
     """Why not, by the word and by how the request stands after it.
 
     Of a request that is over, its end is the answer to any etag: to read it again would not help.
-    Of one that somebody has decided, who decides too late hears that, others that it is decided.
+    Of one that somebody has decided, who read it before hears that, and who read it since, how it
+    stands.
     """
     if word == "NOT_FOUND" or (found is None and word in {"ETAG", "DECIDED"}):
         return ApprovalNotFound(resource="approval")
     if word in {"ETAG", "DECIDED"} and found is not None:
         if found.state in _OVER:
             return _OVER[found.state]()
-        return ApprovalStale() if decides or word == "ETAG" else ApprovalDecided()
+        late = NotPending(state=found.state.name) if decides else ApprovalDecided()
+        return ApprovalStale() if word == "ETAG" else late
     if word == "INCOMPLETE":
         return InvalidField.of("notes" if decides else "reason", SAY_WHY)
     if word in _MEANINGS:

@@ -7,12 +7,21 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+from services.pricing.approvals.rules import writing
 from services.pricing.approvals.rules.approval import Risk
 from services.pricing.guard_rails.rules.risks import amount
-from shared.money import from_minor, to_minor
+from shared.money import to_minor
 
 _MONTH_DAYS = 30
 _Z_95, _Z_80 = 1.959964, 1.281552  # of the ends of the 95 % interval, and of P10 and P90
+
+
+def suggests(
+    suggestion: Mapping[str, Any], current_minor: int, proposed_minor: int, currency: str
+) -> bool:
+    """Whether it is about exactly this price, from this one in force."""
+    about = (suggestion.get("current_price"), suggestion.get("suggested_price"))
+    return [_minor(one, currency) for one in about] == [current_minor, proposed_minor]
 
 
 def evidence_of(suggestion: Mapping[str, Any], made_at: datetime) -> dict[str, Any]:
@@ -23,6 +32,7 @@ def evidence_of(suggestion: Mapping[str, Any], made_at: datetime) -> dict[str, A
         "revenue_impact": _monthly(suggestion.get("revenue_impact"), days),
         "churn_risk": suggestion.get("churn_risk"),
         "confidence": suggestion.get("confidence"),
+        "objective": suggestion.get("objective"),
         "method_version": suggestion.get("method_version"),
         "as_of": made_at.isoformat(),
     }
@@ -38,13 +48,14 @@ def risks_of_suggestion(
         yield Risk(
             "differs_from_suggestion",
             f"{amount(suggested, currency)} was suggested, {amount(proposed_minor, currency)} is "
-            "asked for: the evidence is about the first.",
+            "asked for: the evidence is about the second.",
         )
     base = _minor(suggestion.get("current_price"), currency)
     if base != current_minor:
         yield Risk(
             "suggestion_outdated",
-            f"The price in force was {amount(base, currency)} when it was suggested.",
+            f"The price in force was {amount(base, currency)} when it was suggested: the evidence "
+            "is about the one of now.",
         )
     for one in suggestion.get("risks", ()):
         yield Risk(one["name"], one.get("description", ""))
@@ -77,6 +88,4 @@ def _monthly(impact: Mapping[str, Any] | None, days: int) -> dict[str, Any] | No
 
 def _share(money: Mapping[str, Any], days: int) -> dict[str, Any]:
     currency = money["currency_code"]
-    minor = round(Fraction(_minor(money, currency) * _MONTH_DAYS, days))
-    units, nanos = from_minor(minor, currency)
-    return {"currency_code": currency, "units": str(units), "nanos": nanos}
+    return writing.money(round(Fraction(_minor(money, currency) * _MONTH_DAYS, days)), currency)

@@ -12,7 +12,11 @@ from services.pricing.approvals.usecases.reading import (
     list_approvals,
     watch_approvals,
 )
-from services.pricing.approvals.usecases.requesting import request_approval, revise_approval
+from services.pricing.approvals.usecases.requesting import (
+    request_approval,
+    revise_approval,
+    while_prices_move,
+)
 from services.pricing.approvals.usecases.weighing import weigh, weigh_revision
 
 __all__ = [
@@ -27,5 +31,6 @@ __all__ = [
     "watch_approvals",
     "weigh",
     "weigh_revision",
+    "while_prices_move",
     "withdraw_approval",
 ]

@@ -10,9 +10,11 @@ from services.pricing.approvals import queries
 from services.pricing.approvals.queries import Outcome
 from services.pricing.approvals.rules.approval import NO_NUMBER, Approval, Decision, Verdict
 from services.pricing.approvals.rules.records import ACTS
-from services.pricing.approvals.usecases.reading import Approved, read_change
+from services.pricing.approvals.usecases.reading import Approved
 from services.pricing.approvals.usecases.recording import conclude
 from services.pricing.approvals.usecases.requesting import new_id
+from services.pricing.changes.queries import select_payers, select_uncounted
+from services.pricing.changes.rules.changes import PriceChange, counted
 from shared.database import RawConnection
 from shared.errors import FootfallError
 from shared.identity.identity import Identity
@@ -26,10 +28,15 @@ async def approve_price_change(
     Raises NotADecider, ApprovalNotFound, SelfApproval, ApprovalStale, ApprovalWithdrawn,
     ApprovalExpired, ApprovalOvertaken.
     """
+    known = await queries.select_approval(raw, caller.org_id, decision.approval_id)
+    # Counted while nobody waits: from the verdict on the tier is held.
+    payers = await select_payers(raw, caller.org_id, known.tier_id) if known else []
     outcome = await _said(raw, caller, decision, Verdict.APPROVED)
-    change = await read_change(raw, caller, outcome.approval)  # before the end of the log is held
+    change = await _made(raw, caller, outcome)  # before the end of the log is held
     stands = await _concluded(raw, caller, decision, Verdict.APPROVED, outcome)
-    return stands if isinstance(stands, FootfallError) else (stands, change)
+    if isinstance(stands, FootfallError):
+        return stands
+    return stands, change and counted(change, payers, told=0)
 
 
 async def reject_price_change(
@@ -80,6 +87,13 @@ async def _said(
         notes=decision.notes,
         price_change_id=new_id(),
     )
+
+
+async def _made(raw: RawConnection, caller: Identity, outcome: Outcome) -> PriceChange | None:
+    approval = outcome.approval
+    if approval is None or approval.price_change_id is None:
+        return None
+    return (await select_uncounted(raw, caller.org_id, [approval.price_change_id]))[0]
 
 
 async def _concluded(

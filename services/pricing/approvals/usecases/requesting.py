@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from services.pricing.approvals import queries
@@ -16,6 +20,28 @@ from shared import ids
 from shared.database import RawConnection
 from shared.errors import FootfallError
 from shared.identity.identity import Identity
+
+_TRIES = 5
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+Ask = Callable[P, Coroutine[Any, Any, Answer]]
+
+
+def while_prices_move(ask: Ask[P, Answer]) -> Ask[P, Answer]:
+    """Weighs and asks, and anew when the price in force moves between the two.
+
+    Raises PriceMoved when it does so again and again.
+    """
+
+    @functools.wraps(ask)
+    async def asks(*args: P.args, **kwargs: P.kwargs) -> Answer:
+        for _ in range(_TRIES - 1):
+            with suppress(PriceMoved):
+                return await ask(*args, **kwargs)
+        return await ask(*args, **kwargs)
+
+    return asks
 
 
 async def request_approval(

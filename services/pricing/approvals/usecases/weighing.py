@@ -5,6 +5,7 @@ It is gathered before the transaction that asks, which holds no lock while it is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,7 +13,11 @@ from services.pricing.approvals import queries
 from services.pricing.approvals.errors import ApprovalNotFound, SuggestionNotFound
 from services.pricing.approvals.rules.approval import Proposal, Revision, Wanted
 from services.pricing.approvals.rules.ground import Ground, Weighed, risks_of
-from services.pricing.approvals.rules.suggested import evidence_of, risks_of_suggestion
+from services.pricing.approvals.rules.suggested import (
+    evidence_of,
+    risks_of_suggestion,
+    suggests,
+)
 from services.pricing.evidence.usecases import evidence_for
 from services.pricing.parts import Parts
 from services.pricing.suggestions.queries import select_suggestion
@@ -64,15 +69,17 @@ async def _weigh(parts: Parts, caller: Identity, ground: Ground, proposal: Propo
 async def _with_suggestion(
     parts: Parts, caller: Identity, wanted: Wanted, weighed: Weighed, ground: Ground
 ) -> Weighed:
-    """The evidence of the suggestion instead, and what it says of itself."""
+    """What the suggestion says of itself, and its evidence where it is about this very price."""
     assert wanted.suggestion_id is not None
     async with parts.database.raw_transaction(caller.tenant) as raw:
         kept = await select_suggestion(raw, caller.org_id, wanted.suggestion_id)
     if kept is None or kept.tier_id != wanted.tier_id:
         raise SuggestionNotFound(resource="suggestion")
     current, proposed = ground.amount_minor, wanted.proposal.proposed_minor
-    told = risks_of_suggestion(kept.suggestion, current, proposed, ground.currency)
-    risks = list(dict.fromkeys((*weighed.risks, *told)))
+    about = (kept.suggestion, current, proposed, ground.currency)
+    risks = list(dict.fromkeys((*weighed.risks, *risks_of_suggestion(*about))))
+    if not suggests(*about):
+        return replace(weighed, risks=risks)
     evidence = {**weighed.evidence, **evidence_of(kept.suggestion, kept.made_at)}
     if "elasticity" in evidence:
         evidence.pop("insufficient", None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from footfall.pricing.v1.approval_pb2 import MoneyQuantiles, NamedRisk, Quantiles
 from footfall.pricing.v1.evidence_pb2 import (
-    OBJECTIVE_MARGIN,
     CompetitorPosition,
     Elasticity,
     ElasticityDiagnostics,
@@ -14,6 +13,7 @@ from footfall.pricing.v1.evidence_pb2 import (
     SuggestPriceResponse,
     ValueBounds,
 )
+from footfall.pricing.v1.price_pb2 import OBJECTIVE_MARGIN
 from services.cli.pricing import evidence, money
 from tests.drawing import at, drawn
 

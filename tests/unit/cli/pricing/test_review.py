@@ -19,7 +19,7 @@ from footfall.pricing.v1.approval_pb2 import (
     Quantiles,
     Verdict,
 )
-from footfall.pricing.v1.price_pb2 import BILLING_PERIOD_MONTH, Tier
+from footfall.pricing.v1.price_pb2 import BILLING_PERIOD_MONTH, Objective, Tier
 from services.cli.pricing import money, review
 from tests.drawing import NOW, at, drawn
 
@@ -63,8 +63,16 @@ def test_it_says_what_is_asked_and_what_it_may_do() -> None:
     assert "+2,400.00 EUR a month for all 240 subscribers" in said
     assert "P10 -1,200.00   P50 +800.00   P90 +2,000.00 EUR a month" in said
     assert "3.2% (1.0% to 6.0%) of subscribers" in said
-    assert "confidence of 87%" in said
+    assert "better than today's price with a confidence of 87%" in said
     assert "More is in it since May." in said
+
+
+@pytest.mark.parametrize("name", ["margin", "revenue"])
+def test_it_says_of_what_it_is_confident(name: str) -> None:
+    told = Evidence(objective=Objective.Value(f"OBJECTIVE_{name.upper()}"))
+    told.MergeFrom(EVIDENCE)
+    said = page(asked(evidence=told))
+    assert f"more {name} than at today's price with a confidence of 87%" in said
 
 
 def test_it_says_who_cannot_decide_until_when_and_how_to_go_on() -> None:

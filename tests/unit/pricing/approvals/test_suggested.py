@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.pricing.approvals.rules.suggested import evidence_of, risks_of_suggestion
+from services.pricing.approvals.rules.suggested import (
+    evidence_of,
+    risks_of_suggestion,
+    suggests,
+)
 from shared.money import from_minor
 
 MADE_AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -34,6 +38,7 @@ SUGGESTION = {
     "churn_risk": {"p10": 0.01, "p50": 0.02, "p90": 0.04},
     "elasticity": {"mean": -1.5, "lower": -2.5, "upper": -0.5},
     "risks": [{"name": "thin_history", "description": "Only 60 days."}],
+    "objective": "OBJECTIVE_MARGIN",
     "method_version": "1",
 }
 
@@ -50,6 +55,7 @@ def test_its_evidence_is_that_of_a_month() -> None:
         "p90": {"currency_code": "EUR", "units": "6", "nanos": 670_000_000},
     }
     assert (found["confidence"], found["method_version"]) == (0.9, "1")
+    assert found["objective"] == "OBJECTIVE_MARGIN"
     assert found["churn_risk"] == SUGGESTION["churn_risk"]
     assert found["as_of"] == "2026-11-21T12:00:00+00:00"
 
@@ -72,6 +78,12 @@ def test_another_price_than_the_suggested_one_is_a_risk() -> None:
     assert names(SUGGESTION, 1100, 1150) == ["suggestion_outdated", "thin_history"]
     [told, *_] = risks_of_suggestion(SUGGESTION, 1000, 1200, "EUR")
     assert told.description.startswith("11.50 EUR was suggested, 12.00 EUR is asked for")
+
+
+def test_it_is_about_one_price_from_one_other() -> None:
+    assert suggests(SUGGESTION, 1000, 1150, "EUR")
+    assert not suggests(SUGGESTION, 1000, 1151, "EUR")
+    assert not suggests(SUGGESTION, 1001, 1150, "EUR")
 
 
 @given(st.integers(-(10**12), 10**12), st.sampled_from(["EUR", "JPY", "KWD"]))

@@ -45,8 +45,8 @@ def test_who_comes_too_late_hears_what_became_of_it(
     if state in OVER:
         assert (code_of(type(error)), error.reason) == (FAILED, OVER[state])
     else:
-        retriable = decides or word == "ETAG"
-        assert code_of(type(error)) is (ABORTED if retriable else FAILED)
+        assert code_of(type(error)) is (ABORTED if word == "ETAG" else FAILED)
+        assert (state.name in error.message) == (decides and word == "DECIDED")
 
 
 @pytest.mark.parametrize(

@@ -54,17 +54,25 @@ def test_a_prediction_is_read_as_it_was_frozen(low: int, mid: int, high: int, co
     for name, minor in (("p10", low), ("p50", mid), ("p90", high)):
         units, nanos = from_minor(minor, code)
         told[name] = {"currency_code": code, "units": str(units), "nanos": nanos}
-    assert reviews.impact_of({"revenue_impact": told}, code) == Impact(low, mid, high)
+    assert reviews.impact_of({"revenue_change_30_days": told}, code) == Impact(low, mid, high)
 
 
-@pytest.mark.parametrize("evidence", [{}, {"revenue_impact": None}, {"insufficient": ["NO_DATA"]}])
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"revenue_change_30_days": None},
+        {"insufficient": ["NO_DATA"]},
+        {"revenue_impact": {"p10": {}, "p50": {}, "p90": {}}},
+    ],
+)
 def test_where_nothing_could_be_told_there_is_no_prediction(evidence: dict[str, object]) -> None:
     assert reviews.impact_of(evidence, "EUR") is None
 
 
 def test_zeros_that_were_left_out_are_zeros() -> None:
     told: dict[str, dict[str, object]] = {"p10": {}, "p50": {"units": 1}, "p90": {"units": "2"}}
-    assert reviews.impact_of({"revenue_impact": told}, "JPY") == Impact(0, 1, 2)
+    assert reviews.impact_of({"revenue_change_30_days": told}, "JPY") == Impact(0, 1, 2)
 
 
 @given(minors, minors, minors)
@@ -76,6 +84,14 @@ def test_the_ends_are_within(low: int, mid: int, high: int) -> None:
     assert impact.holds(high)
     assert not impact.holds(low - 1)
     assert not impact.holds(high + 1)
+
+
+@given(minors, st.floats(0, 1))
+def test_what_too_few_paid_is_not_judged(actual: int, share: float) -> None:
+    impact = Impact(-100, 0, 100)
+    told = reviews.within(impact, actual, share)
+    assert told == (impact.holds(actual) if share >= 0.9 else None)
+    assert reviews.within(None, actual, share) is None
 
 
 def test_an_etag_is_of_one_change_at_one_time_in_one_organisation() -> None:

@@ -23,6 +23,9 @@ from shared.errors import InvalidField
 PRICES_SHOWN = 100
 """With a tier, the latest of them."""
 
+_MONTH = 2
+"""BILLING_PERIOD_MONTH of the contract."""
+
 _NEXT_MOMENT = timedelta(microseconds=1)
 
 
@@ -101,7 +104,7 @@ class WantedTier:
     currency: str | None
     """Of all its amounts; None when it has none."""
     billing_period: int
-    """0 when none is said."""
+    """0 when none is said: a month for a new tier, else what it is."""
     etag: str
 
     def made(self, now: datetime) -> Tier:
@@ -110,11 +113,8 @@ class WantedTier:
             raise TierStale
         if self.amount_minor is None or self.currency is None:
             raise InvalidField.of("tier.price", "is needed with the first UpsertTier of a tier")
-        if not self.billing_period:
-            told = "is needed with the first UpsertTier of a tier"
-            raise InvalidField.of("tier.billing_period", told)
         return Tier(
-            self.tier_id, self.currency, self.billing_period, self.profile,
+            self.tier_id, self.currency, self.billing_period or _MONTH, self.profile,
             revision=1, created_at=now, updated_at=now,
             amount_minor=self.amount_minor, version=1, priced_at=now,
         )  # fmt: skip

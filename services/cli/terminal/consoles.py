@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from rich.console import Console
 
 _WIDEST = 100
@@ -22,7 +20,6 @@ def asides() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False)
-    told = os.environ.get("COLUMNS", "").isdigit()  # rich has read it then
-    if console.width > _WIDEST or not (console.is_terminal or told):
+    if not console.is_terminal or console.width > _WIDEST:
         console.width = _WIDEST
     return console

@@ -65,16 +65,6 @@ def test_a_heat_line_is_two_characters_per_value() -> None:
     assert heat_line([0, 1, 2]).plain == "··▒▒██"
 
 
-@pytest.mark.parametrize(
-    ("columns", "width"), [("80", 80), ("40", 40), ("300", 100), ("wide", 100), ("", 100)]
-)
-def test_who_says_how_wide_is_obeyed_up_to_what_can_be_followed(
-    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
-) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    assert consoles.answers().width == width
-
-
 def test_there_is_no_colour_where_nobody_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("FORCE_COLOR", "1")
